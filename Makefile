@@ -1,0 +1,50 @@
+# Every target says what it runs. CARGO_TARGET_DIR and STOREX_TOOLS are honoured when set.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help build demo test check bench soak
+
+# Some desktops export USERNAME: only what was typed after `make` counts.
+demo_args :=
+ifeq ($(origin USERNAME),command line)
+demo_args += --username '$(USERNAME)'
+endif
+ifeq ($(origin DOMAIN),command line)
+demo_args += --domain '$(DOMAIN)'
+endif
+
+help:
+	@echo 'make demo [USERNAME=name DOMAIN=name.tld]   one request, one live store, on real PM2 and Nginx; then failures and clean-up'
+	@echo 'make test                                   install host tools when missing, then every test'
+	@echo 'make check                                  format, clippy, docs, structure tests'
+	@echo 'make bench                                  figures, each beside its floor from the same run'
+	@echo 'make soak                                   long runs that do not fit CI'
+
+# One command family everywhere (--workspace), so that build and test share their dependencies.
+build:
+	@scripts/install-build.sh
+	@cargo build --workspace --bins --locked
+
+demo: build
+	@scripts/install-host.sh
+	@scripts/demo.sh $(demo_args)
+
+test:
+	@scripts/install-host.sh
+	@cargo test --workspace --locked
+	@node="$${STOREX_TOOLS:-$$([ "$$(id -u)" -eq 0 ] && echo /opt/storex || echo "$$HOME/.local/share/storex")}/bin/node"; \
+	  "$$node" --test tests/node/store-core.test.js
+
+check:
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets --locked -- -D warnings
+	@RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+	@cargo test --workspace --test structure --locked
+
+bench: build
+	@scripts/install-host.sh
+	@scripts/bench.sh
+
+soak:
+	@echo 'soak: no long run exists yet; everything that exists runs in make test' >&2
+	@exit 1

@@ -1,0 +1,1 @@
+//! Laws of the trait (see the module name).

@@ -1,0 +1,14 @@
+//! In-memory twins of every storex trait, fault scripts, the Cloudflare simulator and the laws.
+//!
+//! A twin has the semantics of the real thing and no world behind it. Faults are a separate wrapper, [`Faulty`], around any implementation.
+//! The simulator speaks Cloudflare's HTTP API with its own wire types, so that a shared misreading cannot hide.
+
+pub mod cloudflare;
+mod fault;
+mod faulty;
+pub mod laws;
+mod memory;
+
+pub use fault::{Call, Fault, FaultRule, FaultScript, When};
+pub use faulty::Faulty;
+pub use memory::*;

@@ -1,0 +1,5 @@
+//! Twin (being written).
+
+/// Twin.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryTunnels;

@@ -1,0 +1,75 @@
+//! The twin in memory sits the laws of [`StoreRepo`], plain and under a wrapper that does nothing; and every law can be broken.
+
+#[path = "laws_repo/twins.rs"]
+mod twins;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use storex_core::{Clock, StoreRepo, SystemClock};
+use storex_fakes::laws::{broken_laws, store_repo};
+use storex_fakes::{FaultScript, Faulty, MemoryClock, MemoryStores};
+use twins::{Twin, Twist};
+
+async fn judge(subject: Arc<dyn StoreRepo>) -> Vec<(&'static str, storex_fakes::laws::Broken)> {
+    broken_laws(&store_repo::laws(), &subject).await
+}
+
+#[test]
+fn the_laws_are_many_and_their_numbers_differ() {
+    let numbers: BTreeSet<&str> = store_repo::laws().iter().map(|law| law.id).collect();
+    assert_eq!(numbers.len(), store_repo::laws().len());
+    assert!(numbers.len() >= 60, "{} laws", numbers.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_twin_in_memory_keeps_every_law() {
+    assert_eq!(judge(Arc::new(MemoryStores::new(Arc::new(MemoryClock::new())))).await, vec![]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_twin_in_memory_keeps_every_law_in_real_time_on_several_threads() {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    assert_eq!(judge(Arc::new(MemoryStores::new(clock))).await, vec![]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_twin_in_memory_keeps_every_law_under_an_empty_script() {
+    let inner: Arc<dyn StoreRepo> = Arc::new(MemoryStores::new(Arc::new(MemoryClock::new())));
+    assert_eq!(judge(Arc::new(Faulty::new(inner, FaultScript::new()))).await, vec![]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_broken_twin_fails_a_law_and_every_law_is_failed_by_a_broken_twin() {
+    let mut failed_by: BTreeMap<&str, Vec<Twist>> = store_repo::laws().iter().map(|law| (law.id, Vec::new())).collect();
+    let mut harmless = Vec::new();
+    for twist in Twist::ALL {
+        let inner = MemoryStores::new(Arc::new(MemoryClock::new()));
+        let broken: Vec<&str> = judge(Arc::new(Twin::new(inner, *twist))).await.into_iter().map(|(law, _)| law).collect();
+        println!("{:<24} breaks {}", format!("{twist:?}"), broken.join(" "));
+        if broken.is_empty() {
+            harmless.push(*twist);
+        }
+        for law in broken {
+            failed_by.entry(law).or_default().push(*twist);
+        }
+    }
+    let idle: Vec<&str> = failed_by.iter().filter(|(_, twists)| twists.is_empty()).map(|(law, _)| *law).collect();
+    println!("{} broken twins, {} laws, {} harmless twins, {} laws none fails", Twist::ALL.len(), failed_by.len(), harmless.len(), idle.len());
+    assert_eq!((harmless, idle), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn clones_share_rows_claims_and_leases_and_voided_leases_are_free() {
+    let repo = MemoryStores::new(Arc::new(SystemClock));
+    let restarted = repo.clone();
+    let lease = |holder: &str| storex_core::Lease {
+        name: "store".to_owned(),
+        holder: holder.to_owned(),
+        duration: std::time::Duration::from_secs(1000),
+    };
+    let first = repo.acquire(&lease("a")).await.unwrap();
+    assert_eq!(restarted.acquire(&lease("b")).await.unwrap(), None);
+    restarted.void_leases();
+    assert!(restarted.acquire(&lease("b")).await.unwrap() > first);
+    assert!(restarted.dump().is_empty() && restarted.claims().is_empty());
+}

@@ -1,0 +1,193 @@
+//! Zones and DNS records over the Cloudflare API.
+
+use crate::account::CloudflareAccount;
+use crate::api::{dns_records, zones};
+use crate::error::Failure;
+use crate::page;
+use crate::record_plan::{RecordPlan, Source};
+use crate::wire::{WireBatch, WireRecord};
+use crate::zone_presence::explain;
+use async_trait::async_trait;
+use jiff::Timestamp;
+use storex_core::{
+    Code, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, Hostname, RecordFacts, RecordId, RecordSpec, RecordType, Result, ZoneFacts, ZoneId,
+};
+
+/// How often records in the way are looked at: twice, since somebody may put one there between the look and the change.
+const LOOKS: u32 = 2;
+
+/// The [`DomainProvider`] over the Cloudflare API.
+///
+/// Making a zone costs one call, making its records one more; only when something is in the way are records listed, and everything else costs
+/// one call as well. Ownership of a record is its comment, an owner mark of at most 90 characters (the free plan allows 100).
+#[derive(Clone, Debug)]
+pub struct CloudflareDomains {
+    account: CloudflareAccount,
+}
+
+impl CloudflareDomains {
+    /// Zones and records of this account.
+    pub fn new(account: CloudflareAccount) -> Self {
+        Self { account }
+    }
+
+    async fn records(&self, zone: &ZoneId, comment_prefix: Option<&str>, deadline: Option<Timestamp>) -> Result<Vec<RecordFacts>> {
+        let list = dns_records::list(zone, comment_prefix);
+        let records = match page::read_all(self.account.client(), &list, dns_records::PER_PAGE, deadline).await {
+            Ok(records) => records,
+            Err(failure) => return Err(self.zone_error(zone, failure, deadline).await),
+        };
+        let facts: Vec<RecordFacts> = records.into_iter().map(WireRecord::facts).collect::<Result<_>>()?;
+        let wanted = |record: &RecordFacts| comment_prefix.is_none_or(|prefix| record.comment.as_deref().is_some_and(|comment| comment.starts_with(prefix)));
+        Ok(facts.into_iter().filter(wanted).collect())
+    }
+
+    async fn zone_error(&self, zone: &ZoneId, failure: Failure, deadline: Option<Timestamp>) -> Error {
+        match failure {
+            Failure::Refused(refusal) => explain(&self.account, zone, refusal, deadline).await,
+            other => other.into(),
+        }
+    }
+
+    /// Carries the plan out in one transaction.
+    async fn apply(&self, cx: &EffectCx, zone: &ZoneId, records: &[RecordSpec], plan: RecordPlan) -> Result<Vec<RecordFacts>, Failure> {
+        let comment = cx.mark.to_string();
+        let (mut patches, mut posts) = (Vec::new(), Vec::new());
+        for (record, source) in records.iter().zip(&plan.sources) {
+            match source {
+                Source::Kept(_) => {}
+                Source::Patched(id) => patches.push(dns_records::patch(id, record, &comment)),
+                Source::Posted => posts.push(dns_records::post(record, &comment)),
+            }
+        }
+        let batch = dns_records::batch(zone, &plan.deletes, patches, posts);
+        let answer = self.account.client().effect(&batch, cx.deadline).await?;
+        in_order_asked(plan, answer).map_err(|error| Failure::Doubt(error.into_unclear()))
+    }
+
+    async fn ensure_all(&self, cx: &EffectCx, zone: &ZoneId, records: &[RecordSpec]) -> Result<Vec<RecordFacts>> {
+        let deadline = Some(cx.deadline);
+        // Only an alias excludes another of its name, so only then does Cloudflare itself say that there is one already.
+        if records.iter().all(|record| record.record_type == RecordType::Cname) {
+            match self.apply(cx, zone, records, RecordPlan::all_posted(records.len())).await {
+                Ok(facts) => return Ok(facts),
+                Err(Failure::Refused(refusal)) if refusal.is_record_conflict() => {}
+                Err(failure) => return Err(self.zone_error(zone, failure, deadline).await),
+            }
+        }
+        for look in 1..=LOOKS {
+            let existing = self.records(zone, None, deadline).await?;
+            let plan = RecordPlan::decide(records, &existing, &cx.mark)?;
+            if let Some(facts) = plan.finished() {
+                return Ok(facts);
+            }
+            match self.apply(cx, zone, records, plan).await {
+                Ok(facts) => return Ok(facts),
+                Err(Failure::Refused(refusal)) if look < LOOKS && (refusal.is_record_conflict() || refusal.is_record_missing()) => {}
+                Err(failure) => return Err(self.zone_error(zone, failure, deadline).await),
+            }
+        }
+        Err(Error::new(Code::ForeignObject, "a record that keeps changing is in the way"))
+    }
+
+    async fn remove_zone(&self, cx: &EffectCx, zone: &ZoneId) -> Result<()> {
+        match self.account.client().effect(&zones::delete(zone), cx.deadline).await {
+            Ok(_) => Ok(()),
+            Err(failure) => absent_is_success(self.zone_error(zone, failure, Some(cx.deadline)).await),
+        }
+    }
+
+    async fn remove_records(&self, cx: &EffectCx, zone: &ZoneId, ids: &[RecordId]) -> Result<()> {
+        let mut present = ids.to_vec();
+        for look in 1..=LOOKS {
+            if present.is_empty() {
+                return Ok(());
+            }
+            let batch = dns_records::batch(zone, &present, Vec::new(), Vec::new());
+            match self.account.client().effect(&batch, cx.deadline).await {
+                Ok(_) => return Ok(()),
+                // One that is gone keeps the others from being removed: the transaction names the first only.
+                Err(Failure::Refused(refusal)) if look < LOOKS && refusal.is_record_missing() => {
+                    let existing = match self.records(zone, None, Some(cx.deadline)).await {
+                        Ok(existing) => existing,
+                        Err(error) => return absent_is_success(error),
+                    };
+                    present.retain(|id| existing.iter().any(|record| record.id == *id));
+                }
+                Err(failure) => return absent_is_success(self.zone_error(zone, failure, Some(cx.deadline)).await),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn absent_is_success(error: Error) -> Result<()> {
+    if error.code() == Code::NotFound { Ok(()) } else { Err(error) }
+}
+
+/// The batch's answer in the order the records were asked for.
+fn in_order_asked(plan: RecordPlan, answer: WireBatch) -> Result<Vec<RecordFacts>> {
+    let (mut patched, mut posted) = (answer.patches.into_iter(), answer.posts.into_iter());
+    let mut facts = Vec::with_capacity(plan.sources.len());
+    for source in plan.sources {
+        let record = match source {
+            Source::Kept(kept) => {
+                facts.push(kept);
+                continue;
+            }
+            Source::Patched(_) => patched.next(),
+            Source::Posted => posted.next(),
+        };
+        facts.push(record.ok_or_else(|| Error::new(Code::CloudflareAnswer, "Cloudflare answered fewer records than it was sent"))?.facts()?);
+    }
+    Ok(facts)
+}
+
+#[async_trait]
+impl DomainProvider for CloudflareDomains {
+    fn capabilities(&self) -> DomainCapabilities {
+        DomainCapabilities::new(self.account.client().late_effect_window())
+    }
+
+    async fn find_zone(&self, name: &Hostname) -> Result<Option<ZoneFacts>> {
+        let found = self.account.zone_named(name, None).await;
+        found.and_then(|zone| zone.map(|zone| zone.facts()).transpose()).map_err(|error| error.during("domains.find_zone"))
+    }
+
+    async fn ensure_zone(&self, cx: &EffectCx, name: &Hostname) -> Result<ZoneFacts> {
+        let during = |error: Error| error.during("domains.ensure_zone").with("domain", name);
+        match self.account.client().effect(&zones::create(self.account.id(), name), cx.deadline).await {
+            Ok(zone) => zone.facts().map_err(|error| during(error.into_unclear())),
+            Err(Failure::Refused(refusal)) if refusal.is_zone_exists() => {
+                let found = self.account.zone_named(name, Some(cx.deadline)).await.map_err(during)?;
+                let vanished = || Error::new(Code::CloudflareAnswer, "Cloudflare says the zone exists and does not list it");
+                found.ok_or_else(vanished).and_then(|zone| zone.facts()).map_err(during)
+            }
+            Err(failure) => Err(during(failure.into())),
+        }
+    }
+
+    async fn list_records(&self, zone: &ZoneId, comment_prefix: Option<&str>) -> Result<Vec<RecordFacts>> {
+        self.records(zone, comment_prefix, None).await.map_err(|error| error.during("domains.list_records"))
+    }
+
+    async fn ensure_records(&self, cx: &EffectCx, zone: &ZoneId, records: &[RecordSpec]) -> Result<Vec<RecordFacts>> {
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        if records.iter().any(|record| record.record_type == RecordType::Mx) {
+            let message = "an MX record needs a priority, which a record specification does not hold";
+            return Err(Error::new(Code::Unsupported, message).during("domains.ensure_records"));
+        }
+        self.ensure_all(cx, zone, records).await.map_err(|error| error.during("domains.ensure_records"))
+    }
+
+    async fn remove(&self, cx: &EffectCx, object: &DomainObject) -> Result<()> {
+        let removed = match object {
+            DomainObject::Zone(zone) => self.remove_zone(cx, zone).await,
+            DomainObject::Records { zone, ids } => self.remove_records(cx, zone, ids).await,
+            other => Err(Error::new(Code::Unsupported, format!("cannot remove {other:?}"))),
+        };
+        removed.map_err(|error| error.during("domains.remove"))
+    }
+}

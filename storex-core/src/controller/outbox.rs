@@ -1,0 +1,70 @@
+//! Delivering messages from the outbox: at least once, in the order they are due.
+
+use super::Controller;
+use crate::record::{DUE, OutboxRecord, decode, sortable};
+use crate::resource::to_value;
+use crate::{EntropyExt, Expected, Nonce, Page, Query, Result, Row, RowWrite, Table};
+use futures::StreamExt;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Longest time between two looks at the outbox.
+const POLL: Duration = Duration::from_secs(5);
+/// Messages delivered in one look.
+const BATCH: usize = 50;
+
+impl Controller {
+    /// Delivers messages until the future is dropped.
+    ///
+    /// # Cancellation
+    /// Dropping the future at any moment loses no message; the one being delivered may be delivered again.
+    pub async fn run_outbox(&self) {
+        let mut wakeups = self.providers().repo.wakeups();
+        loop {
+            if let Err(error) = self.deliver_due().await {
+                tracing::warn!(%error, "the outbox could not be read");
+            }
+            tokio::select! {
+                _ = wakeups.next() => {}
+                () = self.providers().clock.sleep(POLL) => {}
+            }
+        }
+    }
+
+    /// Delivers what is due now; answers how many messages were delivered.
+    ///
+    /// # Errors
+    /// What the repo answers; a message that cannot be delivered is no error.
+    pub async fn deliver_due(&self) -> Result<usize> {
+        let query = Query::Index { name: DUE.to_owned(), from: None, to: Some(sortable(self.providers().clock.now())) };
+        let rows = self.providers().repo.list(Table::Outbox, &query, &Page::first(BATCH)).await?;
+        let mut delivered = 0;
+        for row in rows.rows {
+            delivered += usize::from(self.deliver(row).await?);
+        }
+        Ok(delivered)
+    }
+
+    async fn deliver(&self, row: Row) -> Result<bool> {
+        let mut record: OutboxRecord = decode(&row)?;
+        let now = self.providers().clock.now();
+        let mut indexes = BTreeMap::new();
+        let outcome = self.inner.notifier.deliver(&record.notification).await;
+        match &outcome {
+            Ok(()) => record.delivered_at = Some(now),
+            Err(error) if error.is_transient() || error.is_unclear() => {
+                record.failures += 1;
+                let pause = Duration::from_secs(1 << record.failures.min(12));
+                indexes.insert(DUE.to_owned(), sortable(now + pause));
+            }
+            Err(error) => {
+                tracing::error!(notification = %record.notification.id, %error, "the message can never be delivered");
+                record.dead = Some(error.to_string());
+            }
+        }
+        let write = RowWrite { table: Table::Outbox, id: row.id, body: to_value(&record)?, indexes };
+        let nonce = Nonce(self.providers().entropy.hex(8)?);
+        self.providers().repo.put(&write, Expected::Version(row.version), &nonce).await?;
+        Ok(outcome.is_ok())
+    }
+}

@@ -1,0 +1,90 @@
+//! The platform: what must stand before stores are made.
+
+use super::Controller;
+use crate::operation::{OperationState, OperationView};
+use crate::record::{PLATFORM, PlatformRecord, decode};
+use crate::resource::to_value;
+use crate::workflow::{EnsurePlatform, PlatformParams};
+use crate::{Code, Error, Result, Table};
+use serde::Serialize;
+use std::sync::PoisonError;
+
+/// Whether stores can be made, and what is missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Readiness {
+    /// True when the platform stands.
+    pub ready: bool,
+    /// What is missing; empty when ready.
+    pub missing: String,
+}
+
+impl Readiness {
+    pub(super) fn waiting(why: &str) -> Self {
+        Self { ready: false, missing: why.to_owned() }
+    }
+}
+
+impl Controller {
+    /// Whether stores can be made.
+    pub fn readiness(&self) -> Readiness {
+        self.inner.readiness.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_readiness(&self, readiness: Readiness) {
+        *self.inner.readiness.write().unwrap_or_else(PoisonError::into_inner) = readiness;
+    }
+
+    /// Makes the platform stand: finds the primary zone, makes the tunnel and the wildcard record, and routes the tunnel to `router`
+    /// (such as `http://localhost:3000`). A platform that stands is checked, and its ingress follows the router.
+    ///
+    /// # Errors
+    /// `primary_zone_missing`; `foreign_object` when a record or tunnel storex did not make is in the way; what Cloudflare and the repo answer. After
+    /// an error everything this made is gone again.
+    pub async fn ensure_platform(&self, router: &str) -> Result<()> {
+        let outcome = self.ensure(router).await;
+        self.set_readiness(match &outcome {
+            Ok(()) => Readiness { ready: true, missing: String::new() },
+            Err(error) => Readiness::waiting(&error.to_string()),
+        });
+        outcome
+    }
+
+    async fn ensure(&self, router: &str) -> Result<()> {
+        let settings = self.settings();
+        let before = self.platform_record().await?;
+        if let Some(before) = &before
+            && before.primary_domain != settings.primary_domain
+        {
+            let why = format!("this installation stands on {}; it cannot move to {}", before.primary_domain, settings.primary_domain);
+            return Err(Error::new(Code::Unusable, why));
+        }
+        let params =
+            PlatformParams { primary_domain: settings.primary_domain.clone(), tunnel_name: settings.tunnel_name.clone(), router: router.to_owned(), before };
+        let doc = self.document("ensure_platform", "platform", to_value(&params)?, EnsurePlatform::steps(&params)?)?;
+        let id = doc.id.clone();
+        self.start(doc).await?;
+        let view: OperationView = self.wait_operation(&id, settings.operation_limit * 2).await?;
+        match (view.state, view.error) {
+            (OperationState::Succeeded, _) => Ok(()),
+            (_, Some(error)) => Err(error.into()),
+            (state, None) => Err(Error::new(Code::Timeout, format!("the platform does not stand yet: operation {id} is {state:?}"))),
+        }
+    }
+
+    async fn platform_record(&self) -> Result<Option<PlatformRecord>> {
+        let row = self.providers().repo.get(Table::Platform, PLATFORM).await?;
+        row.as_ref().map(decode).transpose()
+    }
+
+    /// The platform, when it stands.
+    ///
+    /// # Errors
+    /// `platform_not_ready` with what is missing.
+    pub(super) async fn platform(&self) -> Result<PlatformRecord> {
+        let readiness = self.readiness();
+        if !readiness.ready {
+            return Err(Error::new(Code::PlatformNotReady, readiness.missing));
+        }
+        self.platform_record().await?.ok_or_else(|| Error::new(Code::PlatformNotReady, "the platform's document is missing"))
+    }
+}

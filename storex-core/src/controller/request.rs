@@ -1,0 +1,159 @@
+//! The request to create a store, read from JSON in one place for every door.
+
+use crate::record::StoreDetails;
+use crate::{Code, Email, Error, Hostname, Result, Username};
+use serde_json::{Map, Value};
+
+/// A store to create.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CreateStoreRequest {
+    /// Name of the store.
+    pub username: Username,
+    /// The owner's own domain.
+    pub domain: Option<Hostname>,
+    /// Who owns it.
+    pub details: StoreDetails,
+}
+
+/// Longest text of the free fields, in characters.
+const LONGEST: usize = 200;
+
+impl CreateStoreRequest {
+    /// A request from parsed values.
+    ///
+    /// # Errors
+    /// `invalid_field` for an owner or plan that is empty, too long or holds control characters.
+    pub fn new(username: Username, domain: Option<Hostname>, details: StoreDetails) -> Result<Self> {
+        check_text("/storeDetails/owner", &details.owner)?;
+        if let Some(plan) = &details.plan {
+            check_text("/storeDetails/plan", plan)?;
+        }
+        Ok(Self { username, domain, details })
+    }
+
+    /// Reads the specification's JSON: `username`, `storeDetails.owner` and `storeDetails.email`, optionally `domain` and `storeDetails.plan`.
+    ///
+    /// ```
+    /// use storex_core::CreateStoreRequest;
+    /// let request = CreateStoreRequest::from_json(&serde_json::json!({
+    ///     "username": "oceanbreeze",
+    ///     "domain": "oceanbreezestore.com",
+    ///     "storeDetails": { "owner": "John Smith", "email": "john@oceanbreezestore.com" }
+    /// }))?;
+    /// assert_eq!(request.username.as_str(), "oceanbreeze");
+    /// # Ok::<(), storex_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `missing_field`, `unknown_field` with the nearest known name, `invalid_field`, `invalid_username`, `invalid_domain`, `invalid_email`; each with
+    /// the JSON pointer of the field.
+    pub fn from_json(body: &Value) -> Result<Self> {
+        let body = object(body, "")?;
+        known_keys(body, "", &["username", "domain", "storeDetails"])?;
+        let username = required(body, "", "username")?.parse()?;
+        let domain = optional(body, "", "domain")?.map(str::parse).transpose()?;
+        let details = body.get("storeDetails").ok_or_else(|| missing("/storeDetails"))?;
+        let details = object(details, "/storeDetails")?;
+        known_keys(details, "/storeDetails", &["owner", "email", "plan"])?;
+        let details = StoreDetails {
+            owner: required(details, "/storeDetails", "owner")?.to_owned(),
+            email: required(details, "/storeDetails", "email")?.parse::<Email>()?,
+            plan: optional(details, "/storeDetails", "plan")?.map(str::to_owned),
+        };
+        Self::new(username, domain, details)
+    }
+}
+
+fn check_text(pointer: &str, text: &str) -> Result<()> {
+    let refuse = |why: &str| Err(Error::new(Code::InvalidField, format!("the field {why}")).pointer(pointer));
+    if text.trim().is_empty() {
+        return refuse("is empty");
+    }
+    if text.chars().count() > LONGEST {
+        return refuse("is longer than 200 characters");
+    }
+    if text.chars().any(char::is_control) {
+        return refuse("holds a control character");
+    }
+    Ok(())
+}
+
+fn object<'a>(value: &'a Value, pointer: &str) -> Result<&'a Map<String, Value>> {
+    value.as_object().ok_or_else(|| Error::new(Code::InvalidField, format!("expected an object, got {}", kind(value))).pointer(pointer))
+}
+
+fn missing(pointer: &str) -> Error {
+    Error::new(Code::MissingField, format!("the field {pointer} is required")).pointer(pointer)
+}
+
+fn required<'a>(object: &'a Map<String, Value>, parent: &str, key: &str) -> Result<&'a str> {
+    optional(object, parent, key)?.ok_or_else(|| missing(&format!("{parent}/{key}")))
+}
+
+fn optional<'a>(object: &'a Map<String, Value>, parent: &str, key: &str) -> Result<Option<&'a str>> {
+    match object.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(Error::new(Code::InvalidField, format!("expected text, got {}", kind(other))).pointer(format!("{parent}/{key}"))),
+    }
+}
+
+fn known_keys(object: &Map<String, Value>, parent: &str, known: &[&str]) -> Result<()> {
+    let Some(unknown) = object.keys().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
+    let shown: String = unknown.chars().take(60).collect();
+    let nearest = known.iter().map(|name| (strsim::osa_distance(&name.to_lowercase(), &shown.to_lowercase()), name)).min();
+    let hint = match nearest {
+        Some((distance, name)) if distance <= 3 => format!("did you mean {name:?}?"),
+        _ => format!("known are {}", known.join(", ")),
+    };
+    let pointer = format!("{parent}/{}", shown.replace('~', "~0").replace('/', "~1"));
+    Err(Error::new(Code::UnknownField, format!("the field {shown:?} is not known; {hint}")).pointer(pointer))
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_bad_field_is_named_by_its_pointer() {
+        let details = json!({ "owner": "O", "email": "o@example.com" });
+        let cases = [
+            (json!([]), Code::InvalidField, ""),
+            (json!({ "storeDetails": details }), Code::MissingField, "/username"),
+            (json!({ "username": 5, "storeDetails": details }), Code::InvalidField, "/username"),
+            (json!({ "username": "a" }), Code::MissingField, "/storeDetails"),
+            (json!({ "username": "a", "storeDetails": 1 }), Code::InvalidField, "/storeDetails"),
+            (json!({ "username": "a", "storeDetails": { "owner": "O" } }), Code::MissingField, "/storeDetails/email"),
+            (json!({ "username": "a", "storeDetails": { "owner": " ", "email": "o@example.com" } }), Code::InvalidField, "/storeDetails/owner"),
+            (json!({ "username": "a", "storeDetails": { "owner": "a\u{7}", "email": "o@example.com" } }), Code::InvalidField, "/storeDetails/owner"),
+            (json!({ "username": "a", "storeDetails": { "owner": "O", "email": "o" } }), Code::InvalidEmail, "/storeDetails/email"),
+            (json!({ "username": "a", "domian": "a.com", "storeDetails": details }), Code::UnknownField, "/domian"),
+            (json!({ "username": "a", "storeDetails": { "owner": "O", "email": "o@example.com", "role": "admin" } }), Code::UnknownField, "/storeDetails/role"),
+            (json!({ "username": "a", "domain": "*.a.com", "storeDetails": details }), Code::InvalidDomain, "/domain"),
+            (json!({ "username": "A", "storeDetails": details }), Code::InvalidUsername, "/username"),
+        ];
+        for (body, code, pointer) in cases {
+            let error = CreateStoreRequest::from_json(&body).expect_err(&body.to_string());
+            assert_eq!((error.code(), error.pointer_str()), (code, Some(pointer)), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_field_gets_a_hint() {
+        let error = CreateStoreRequest::from_json(&json!({ "usernmae": "a" })).unwrap_err();
+        assert!(error.message().contains("did you mean \"username\"?"), "{error}");
+    }
+}

@@ -1,0 +1,187 @@
+//! Creating, showing, listing and deleting stores.
+
+use super::{ConfigurationView, Controller, CreateStoreRequest, DomainsView, StoreCreated, StoreList, StoreView};
+use crate::operation::{Direction, OperationDoc, Step, StepState};
+use crate::record::{DomainRecord, StoreRecord, StoreState, decode};
+use crate::resource::{Claimed, ResourceKind, to_value};
+use crate::workflow::{CreateParams, CreateStore, DeleteParams, DeleteStore};
+use crate::{Code, EntropyExt, Error, OperationId, Page, Query, Result, StoreDigits, StoreId, Table, ZoneFacts};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// Store numbers tried for a new store: digits, and how many of that width.
+const DIGITS_TRIED: [(u32, usize); 4] = [(5, 1), (6, 2), (7, 4), (9, 8)];
+/// Ports tried for a new store.
+const PORTS_TRIED: usize = 64;
+/// Most stores on one page.
+const LARGEST_PAGE: usize = 1000;
+/// Stores on a page when nobody says.
+const USUAL_PAGE: usize = 50;
+
+impl Controller {
+    /// Creates a store. Answers once its names are claimed, its intent is durable and, for a custom domain, the zone's name servers are known
+    /// (or the time for that is over); the operation goes on by itself.
+    ///
+    /// # Errors
+    /// `username_taken`, `domain_taken`, `zone_exists`, `invalid_domain`, `platform_not_ready`; when the operation fails before the answer, its error.
+    ///
+    /// # Cancellation
+    /// Dropping the future after the operation began does not stop it.
+    pub async fn create_store(&self, request: &CreateStoreRequest) -> Result<(StoreCreated, OperationId)> {
+        let platform = self.platform().await?;
+        if let Some(domain) = &request.domain {
+            domain.check_custom_domain(&self.settings().primary_domain)?;
+        }
+        let settings = self.settings();
+        let facts = self.providers().host(&settings.host)?.facts().await?;
+        let params = CreateParams {
+            username: request.username.clone(),
+            domain: request.domain.clone(),
+            details: request.details.clone(),
+            system: settings.primary_domain.below(request.username.as_str())?,
+            tunnel_target: platform.tunnel.id.dns_target(),
+            digits: self.candidates()?,
+            host: settings.host.clone(),
+            ports: facts.free_ports.into_iter().take(PORTS_TRIED).collect(),
+        };
+        if params.ports.is_empty() {
+            return Err(Error::new(Code::Exhausted, "no port of the host's range is free").with("host", &settings.host));
+        }
+        let doc = self.document("create_store", params.username.as_str(), to_value(&params)?, CreateStore::steps(&params)?)?;
+        let id = doc.id.clone();
+        self.start(doc).await?;
+        let created = self.answer(&params, &id).await?;
+        Ok((created, id))
+    }
+
+    /// Numbers to try, in order. One try at five digits: once half of them are in use, most new stores get six, and so on.
+    fn candidates(&self) -> Result<Vec<StoreDigits>> {
+        let mut digits = Vec::new();
+        for (width, count) in DIGITS_TRIED {
+            digits.extend(self.providers().entropy.store_digits(width, count)?);
+        }
+        Ok(digits)
+    }
+
+    pub(super) fn document(&self, flow: &str, label: &str, params: serde_json::Value, steps: Vec<Step>) -> Result<OperationDoc> {
+        let now = self.providers().clock.now();
+        Ok(OperationDoc {
+            id: self.providers().entropy.operation_id(now)?,
+            flow: flow.to_owned(),
+            flow_version: 1,
+            label: label.to_owned(),
+            params,
+            direction: Direction::Forward,
+            steps,
+            error: None,
+            created_at: now,
+            updated_at: now,
+            deadline: now + self.settings().operation_limit,
+        })
+    }
+
+    /// Waits until the answer can be given and gives it.
+    async fn answer(&self, params: &CreateParams, id: &OperationId) -> Result<StoreCreated> {
+        let limit = self.settings().answer_limit;
+        let turned = |doc: &OperationDoc| doc.error.is_some();
+        let mut seen = self.watch(id, limit, |doc| turned(doc) || (claimed(doc) && zone(doc).is_some_and(|known| known.is_some() || params.domain.is_none()))).await;
+        if seen.is_none() {
+            // The name servers are not known in time, or the operation was over before it could be watched.
+            let row = self.providers().repo.get(Table::Operations, id.as_str()).await?;
+            seen = row.map(|row| OperationDoc::deserialize(&row.body)).transpose().ok().flatten().map(Arc::new);
+        }
+        let doc = seen.ok_or_else(|| Error::new(Code::Internal, format!("operation {id} cannot be found")))?;
+        if let Some(error) = &doc.error {
+            return Err(Error::from(error.clone()).with("operation", id));
+        }
+        let digits = digits(&doc).ok_or_else(|| Error::new(Code::Timeout, "the store's names could not be claimed in time").with("operation", id))?;
+        let nameservers = zone(&doc).flatten().map(|zone| zone.name_servers).unwrap_or_default();
+        Ok(StoreCreated {
+            status: "success".to_owned(),
+            store_id: StoreId::new(params.username.clone(), digits.parse()?),
+            domains: DomainsView { system: params.system.clone(), custom: params.domain.clone() },
+            configuration: ConfigurationView::of(params.domain.is_some(), nameservers, true),
+        })
+    }
+
+    /// The store.
+    ///
+    /// # Errors
+    /// `not_found`; what the repo answers.
+    pub async fn get_store(&self, id: &StoreId) -> Result<StoreView> {
+        let (store, _) = self.store(id).await?;
+        self.view(store).await
+    }
+
+    async fn view(&self, store: StoreRecord) -> Result<StoreView> {
+        let domain = match &store.domains.custom {
+            Some(name) => self.providers().repo.get(Table::Domains, name.as_str()).await?,
+            None => None,
+        };
+        let domain = domain.as_ref().map(decode::<DomainRecord>).transpose()?;
+        Ok(StoreView::of(store, domain))
+    }
+
+    async fn store(&self, id: &StoreId) -> Result<(StoreRecord, u64)> {
+        let row = self.providers().repo.get(Table::Stores, &id.to_string()).await?;
+        let row = row.ok_or_else(|| Error::new(Code::NotFound, format!("there is no store {id}")).with("store", id))?;
+        Ok((decode(&row)?, row.version))
+    }
+
+    /// A page of stores by ascending identifier. `size` 0 means 50; more than 1000 means 1000.
+    ///
+    /// # Errors
+    /// `invalid_field` for a token this did not give; what the repo answers.
+    pub async fn list_stores(&self, size: usize, token: Option<&str>) -> Result<StoreList> {
+        let limit = if size == 0 { USUAL_PAGE } else { size.min(LARGEST_PAGE) };
+        let page = Page { after: token.filter(|token| !token.is_empty()).map(str::to_owned), limit };
+        let rows = self.providers().repo.list(Table::Stores, &Query::All, &page).await.map_err(|error| error.pointer("/page_token"))?;
+        let mut stores = Vec::with_capacity(rows.rows.len());
+        for row in &rows.rows {
+            stores.push(self.view(decode(row)?).await?);
+        }
+        Ok(StoreList { status: "success".to_owned(), stores, next_page_token: rows.next.unwrap_or_default() })
+    }
+
+    /// Deletes a store and everything it holds. Forward only: it is tried until it is done. Deleting a store that is being deleted answers the
+    /// operation that does.
+    ///
+    /// # Errors
+    /// `not_found`; `operation_in_progress` while the store is being made.
+    pub async fn delete_store(&self, id: &StoreId) -> Result<OperationId> {
+        let (store, _) = self.store(id).await?;
+        match store.state {
+            StoreState::Deleting => return Ok(store.operation),
+            StoreState::Active => {}
+            StoreState::Configuring => {
+                let why = format!("operation {} on store {id} is going on", store.operation);
+                return Err(Error::new(Code::OperationInProgress, why).with("operation", &store.operation));
+            }
+        }
+        let label = id.username().to_string();
+        let mut doc = self.document("delete_store", &label, to_value(&DeleteParams { store: store.clone() })?, Vec::new())?;
+        doc.steps = DeleteStore::steps(&store, &doc.id, doc.created_at)?;
+        let operation = doc.id.clone();
+        self.start(doc).await?;
+        Ok(operation)
+    }
+}
+
+/// True when every claim is held and the store's document is written.
+fn claimed(doc: &OperationDoc) -> bool {
+    let of = |kind: ResourceKind| doc.steps.iter().filter(move |step| step.key.kind == kind);
+    let store = of(ResourceKind::Record).find(|step| step.key.name.starts_with("stores/"));
+    of(ResourceKind::Claim).all(Step::is_settled) && store.is_some_and(Step::is_settled)
+}
+
+/// The zone, once its step is settled: `Some(None)` when the store has none.
+#[expect(clippy::option_option, reason = "not settled yet, settled without a zone, settled with one")]
+fn zone(doc: &OperationDoc) -> Option<Option<ZoneFacts>> {
+    let step = doc.steps.iter().find(|step| step.key.kind == ResourceKind::Zone && step.is_settled())?;
+    Some(step.found.as_ref().and_then(|found| ZoneFacts::deserialize(found).ok()))
+}
+
+fn digits(doc: &OperationDoc) -> Option<String> {
+    let step = doc.steps.iter().find(|step| step.key.name == "store_digits" && step.state == StepState::Done)?;
+    Claimed::deserialize(step.found.as_ref()?).ok().map(|claimed| claimed.name)
+}

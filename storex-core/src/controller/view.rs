@@ -1,0 +1,117 @@
+//! Stores as the outside sees them: the specification's keys, in its order. Ports and paths never appear.
+
+use crate::record::{DomainRecord, StoreDetails, StoreRecord, StoreState};
+use crate::{Hostname, OperationId, StoreId, Username};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Host names of a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainsView {
+    /// Name below the primary domain.
+    pub system: Hostname,
+    /// The owner's own domain.
+    pub custom: Option<Hostname>,
+}
+
+/// Where the configuration of a store's domains is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ConfigurationStatus {
+    /// The custom domain waits for something.
+    Configuring,
+    /// Every name of the store is configured.
+    Active,
+}
+
+/// What is left to do for the store's domains.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationView {
+    /// Name servers the registrar of the custom domain must name; empty until they are known and for a store without one.
+    pub nameservers: Vec<String>,
+    /// Where it is.
+    pub status: ConfigurationStatus,
+    /// What the owner can do, in order.
+    pub next_steps: Vec<String>,
+}
+
+impl ConfigurationView {
+    /// From what is known of the custom domain; `None` for a store without one.
+    pub(crate) fn of(custom: bool, nameservers: Vec<String>, waits: bool) -> Self {
+        if !custom || !waits {
+            return Self { nameservers, status: ConfigurationStatus::Active, next_steps: Vec::new() };
+        }
+        let first = if nameservers.is_empty() { "Wait for the assigned nameservers" } else { "Update domain nameservers" };
+        let next_steps = [first, "Wait for DNS propagation", "Verify domain ownership"].map(str::to_owned).to_vec();
+        Self { nameservers, status: ConfigurationStatus::Configuring, next_steps }
+    }
+}
+
+/// Answer to the creation of a store: exactly the specification's body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreCreated {
+    /// Always `success`.
+    pub status: String,
+    /// Identifier of the store.
+    pub store_id: StoreId,
+    /// Its host names.
+    pub domains: DomainsView,
+    /// What is left to do for them.
+    pub configuration: ConfigurationView,
+}
+
+/// A store: the keys of [`StoreCreated`] first, then what else is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreView {
+    /// The answer its creation got, as it would be now.
+    #[serde(flatten)]
+    pub created: StoreCreated,
+    /// Name of the store.
+    pub username: Username,
+    /// Where it is in its life.
+    pub state: StoreState,
+    /// Who owns it.
+    #[serde(rename = "storeDetails")]
+    pub details: StoreDetails,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// The operation that changes or last changed it.
+    pub operation: OperationId,
+}
+
+impl StoreView {
+    pub(crate) fn of(store: StoreRecord, domain: Option<DomainRecord>) -> Self {
+        let username = store.store_id.username().clone();
+        let custom = store.domains.custom.is_some();
+        let waits = domain.as_ref().is_none_or(|domain| domain.waits_on.is_some());
+        let nameservers = domain.map(|domain| domain.name_servers).unwrap_or_default();
+        Self {
+            created: StoreCreated {
+                status: "success".to_owned(),
+                store_id: store.store_id,
+                domains: DomainsView { system: store.domains.system, custom: store.domains.custom },
+                configuration: ConfigurationView::of(custom, nameservers, waits),
+            },
+            username,
+            state: store.state,
+            details: store.details,
+            created_at: store.created_at,
+            updated_at: store.updated_at,
+            operation: store.operation,
+        }
+    }
+}
+
+/// A page of stores.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreList {
+    /// Always `success`.
+    pub status: String,
+    /// The stores, by ascending identifier.
+    pub stores: Vec<StoreView>,
+    /// Token of the next page; empty when nothing follows.
+    pub next_page_token: String,
+}

@@ -1,0 +1,45 @@
+//! The operation engine. It knows nothing of stores: it brings resources from one value to another and back.
+//!
+//! [`next`] is pure: the moves enabled now, from the document, what this driver has seen, and the time. One driver task owns a document, runs
+//! the moves at the same time and folds their outcomes in one at a time. Recovery is loading the document and calling [`next`]; there is
+//! no second path for restarts.
+
+mod doc;
+mod driver;
+mod fold;
+mod journal;
+mod next;
+mod plan;
+mod view;
+
+pub use doc::{Change, Direction, Intent, OperationDoc, Outcome, Proof, Step, StepState};
+pub(crate) use driver::{Driver, Pace};
+pub(crate) use journal::Journal;
+pub use next::{Facts, Known, Move, next};
+pub use plan::Plan;
+pub use view::{OperationState, OperationView, StepView, TaskState, TaskView};
+
+use crate::{Result, Subject};
+use serde_json::Value;
+use std::fmt::Debug;
+
+/// What makes one kind of operation: which value each step brings about, and whether the way back is open.
+pub trait Flow: Debug + Send + Sync + 'static {
+    /// Stable name, such as `create_store`.
+    fn name(&self) -> &'static str;
+
+    /// Version of the flow; a document of another version is not driven.
+    fn version(&self) -> u32;
+
+    /// True when a failure is retried for ever and never undone.
+    fn forward_only(&self) -> bool;
+
+    /// Whose objects the operation makes, as far as its finished steps tell.
+    fn subject(&self, doc: &OperationDoc) -> Subject;
+
+    /// The transition of a step whose values depend on what earlier steps found. Pure.
+    ///
+    /// # Errors
+    /// `internal` when the document does not hold what the step needs.
+    fn resolve(&self, doc: &OperationDoc, step: usize) -> Result<(Option<Value>, Value)>;
+}

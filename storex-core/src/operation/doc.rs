@@ -1,0 +1,195 @@
+//! The operation document: the journal of one operation.
+
+use crate::resource::ResourceKey;
+use crate::{ErrorRecord, OperationId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Which way an operation goes, or how it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Towards the goal.
+    Forward,
+    /// Back to where it began.
+    Backward,
+    /// Ended.
+    Done(Outcome),
+    /// Needs an operator; keeps its claims.
+    Poisoned,
+}
+
+/// How an operation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Everything is as wanted.
+    Succeeded,
+    /// Everything is as before.
+    RolledBack,
+}
+
+/// What a step does to its resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Brings the resource to a value.
+    Bring,
+    /// Removes the resource.
+    Remove,
+    /// Reads only.
+    Check,
+}
+
+/// How an object is known to be ours once it exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// It carries our owner mark.
+    Mark,
+    /// Our own store of documents or the host's ledger says so.
+    Journal,
+    /// It can carry no mark; it was seen absent under our exclusive claim before we made it.
+    Absence,
+}
+
+/// Where a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// Nothing was sent, or what was sent is proved to have had no effect.
+    Pending,
+    /// Has nothing to do in this operation.
+    Skipped,
+    /// The intent is durable; the effect may or may not have happened.
+    Intent,
+    /// The effect is known to have happened.
+    Done,
+    /// The effect is known to be gone.
+    Undone,
+}
+
+/// What a step is about to do, with all that undoing it needs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Value before; none means absent.
+    pub from: Option<Value>,
+    /// Value wanted: what to bring about, or what to remove.
+    pub spec: Value,
+}
+
+/// One transition or check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Step of the specification it belongs to, such as `Configure Domains`.
+    pub group: String,
+    /// Task of the specification it belongs to, such as `Create Cloudflare zone`.
+    pub task: String,
+    /// The resource.
+    pub key: ResourceKey,
+    /// What is done to it.
+    pub change: Change,
+    /// How the resource is known to be ours.
+    pub proof: Proof,
+    /// Steps that must have succeeded before; undone only after all that depend on it.
+    pub after: Vec<usize>,
+    /// Where it is.
+    pub state: StepState,
+    /// Why it is skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
+    /// Its values when they are known from the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Intent>,
+    /// Its values once it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Intent>,
+    /// What stands since it is done, or what is to be removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<Value>,
+    /// True when an effect may have happened without our knowing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub doubted: bool,
+    /// Until when an effect whose answer was lost can still appear; none when the other side refuses late effects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt_until: Option<Timestamp>,
+    /// Tries in the current direction that did not succeed.
+    #[serde(default)]
+    pub failures: u32,
+    /// Earliest next try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
+    /// Why the last try did not succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorRecord>,
+    /// True when `error` cannot heal by trying again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hopeless: bool,
+    /// What had to be left behind, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub debt: Option<String>,
+    /// When it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When it was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+}
+
+impl Step {
+    /// True when steps that depend on it may go on.
+    pub fn is_settled(&self) -> bool {
+        matches!(self.state, StepState::Done | StepState::Skipped)
+    }
+
+    /// True when there is nothing of it to undo.
+    pub fn is_unmade(&self) -> bool {
+        matches!(self.state, StepState::Pending | StepState::Skipped | StepState::Undone)
+    }
+
+    /// Values of the step, as far as they are known.
+    pub fn values(&self) -> Option<&Intent> {
+        self.intent.as_ref().or(self.given.as_ref())
+    }
+}
+
+/// The journal of one operation. Changed only by compare-and-swap on the version of its row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OperationDoc {
+    /// Identifier.
+    pub id: OperationId,
+    /// Name of the flow.
+    pub flow: String,
+    /// Version of the flow.
+    pub flow_version: u32,
+    /// Whom it is about, in words people understand: a username or `platform`.
+    pub label: String,
+    /// What was asked for. Never a secret.
+    pub params: Value,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// Its transitions and checks.
+    pub steps: Vec<Step>,
+    /// Why it turned back or was poisoned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorRecord>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When the document last changed.
+    pub updated_at: Timestamp,
+    /// When it turns back if it has not succeeded.
+    pub deadline: Timestamp,
+}
+
+impl OperationDoc {
+    /// True when nothing will change any more without an operator.
+    pub fn is_at_rest(&self) -> bool {
+        matches!(self.direction, Direction::Done(_) | Direction::Poisoned)
+    }
+
+    /// What stands at the resource, as the finished step that made it found it.
+    pub fn found(&self, key: &ResourceKey) -> Option<&Value> {
+        self.steps.iter().rev().find(|step| step.key == *key && step.state == StepState::Done).and_then(|step| step.found.as_ref())
+    }
+}

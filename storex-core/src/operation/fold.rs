@@ -1,0 +1,149 @@
+//! Folding moves and their outcomes into the document. Pure.
+
+use super::{Change, Direction, Facts, Known, Move, OperationDoc, Step, StepState};
+use crate::resource::{Removal, Seen};
+use crate::{Error, ErrorRecord, Result};
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// Outcome of a move that touched the world.
+#[derive(Debug)]
+pub(super) enum Report {
+    /// A look.
+    Looked(Result<Seen<Value>>),
+    /// Bringing a resource to a value, forward.
+    Brought(Result<Value>),
+    /// Bringing it back to the value before.
+    Reverted(Result<Value>),
+    /// Removing it.
+    Removed(Result<Removal>),
+    /// A check.
+    Checked(Result<Value>),
+}
+
+/// What the driver adds to an outcome: the time, and when to try again or stop trying.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hint {
+    pub(super) now: Timestamp,
+    /// Until when the effect can still appear if its answer was lost; none when the other side refuses late effects.
+    pub(super) doubt_until: Option<Timestamp>,
+    /// When to try again.
+    pub(super) retry_at: Timestamp,
+    /// True when this failure is the last that is tolerated.
+    pub(super) last: bool,
+}
+
+/// Applies a move that changes only the journal.
+pub(super) fn apply(doc: &mut OperationDoc, facts: &mut Facts, step: &Move, now: Timestamp) {
+    match step {
+        Move::Intend(index, intent) => {
+            if let Some(step) = doc.steps.get_mut(*index) {
+                step.state = StepState::Intent;
+                step.intent = Some(intent.clone());
+                step.started_at.get_or_insert(now);
+                facts.0.insert(*index, Known::Untouched);
+            }
+        }
+        Move::Settle(index, found) => {
+            facts.0.remove(index);
+            let forward = doc.direction == Direction::Forward;
+            if let Some(step) = doc.steps.get_mut(*index) {
+                if forward {
+                    // The effect in doubt has landed: nothing can appear any more.
+                    step.doubted = false;
+                    step.doubt_until = None;
+                    done(step, found.clone(), now);
+                } else {
+                    step.state = StepState::Undone;
+                }
+            }
+        }
+        Move::Clear(index) => {
+            facts.0.remove(index);
+            if let Some(step) = doc.steps.get_mut(*index) {
+                step.doubt_until = None;
+            }
+        }
+        Move::Turn(error) => turn(doc, error),
+        Move::Poison(error) => {
+            doc.direction = Direction::Poisoned;
+            doc.error = Some(error.clone());
+        }
+        Move::Finish(outcome) => doc.direction = Direction::Done(*outcome),
+        Move::Look(_) | Move::Bring(_) | Move::Revert(_) | Move::Remove(_) | Move::Check(_) | Move::Wait(_) => {}
+    }
+}
+
+fn turn(doc: &mut OperationDoc, error: &ErrorRecord) {
+    doc.direction = Direction::Backward;
+    doc.error = Some(error.clone());
+    for step in &mut doc.steps {
+        step.failures = 0;
+        step.retry_at = None;
+        step.hopeless = false;
+    }
+}
+
+fn done(step: &mut Step, found: Option<Value>, now: Timestamp) {
+    step.state = StepState::Done;
+    if step.change != Change::Remove {
+        step.found = found;
+    }
+    step.error = None;
+    step.failures = 0;
+    step.retry_at = None;
+    step.ended_at = Some(now);
+}
+
+/// Folds an outcome in. Answers whether the document changed.
+pub(super) fn fold(doc: &mut OperationDoc, facts: &mut Facts, index: usize, report: Report, hint: &Hint) -> bool {
+    facts.0.remove(&index);
+    let forward = doc.direction == Direction::Forward;
+    let Some(step) = doc.steps.get_mut(index) else { return false };
+    match report {
+        Report::Looked(Ok(seen)) => {
+            facts.0.insert(index, Known::Seen(seen));
+            return false;
+        }
+        Report::Looked(Err(error)) => failed(step, &error, hint),
+        Report::Brought(Ok(found)) | Report::Checked(Ok(found)) => done(step, Some(found), hint.now),
+        Report::Reverted(Ok(_)) => unmade(step),
+        Report::Removed(Ok(removal)) => {
+            step.debt = removal.debt;
+            if forward { done(step, None, hint.now) } else { unmade(step) }
+        }
+        Report::Brought(Err(error)) => effect_failed(step, facts, index, &error, hint),
+        Report::Checked(Err(error)) | Report::Reverted(Err(error)) | Report::Removed(Err(error)) => failed(step, &error, hint),
+    }
+    true
+}
+
+fn unmade(step: &mut Step) {
+    if step.state == StepState::Undone {
+        // A late effect was found by the sweep and removed.
+        step.doubt_until = None;
+    }
+    step.state = StepState::Undone;
+    step.failures = 0;
+    step.retry_at = None;
+}
+
+fn failed(step: &mut Step, error: &Error, hint: &Hint) {
+    step.failures += 1;
+    step.error = Some(ErrorRecord::from(error));
+    step.retry_at = Some(hint.retry_at);
+    step.hopeless = hint.last || !(error.is_transient() || error.is_unclear());
+}
+
+fn effect_failed(step: &mut Step, facts: &mut Facts, index: usize, error: &Error, hint: &Hint) {
+    failed(step, error, hint);
+    if error.is_unclear() {
+        step.doubted = true;
+        step.doubt_until = step.doubt_until.max(hint.doubt_until);
+    } else if step.hopeless && !step.doubted {
+        // Proved to have had no effect, now and before: there is nothing to undo.
+        step.state = StepState::Pending;
+    } else {
+        facts.0.insert(index, Known::Untouched);
+    }
+}

@@ -1,0 +1,280 @@
+//! Resources: what stores and the platform are made of. One file per kind.
+//!
+//! A resource can be observed, brought to a value, and removed. That is all an operation needs: create is absent → value, delete is
+//! value → absent, an update is value → value, and rolling back is the same list reversed. Adapters report facts; the judgement
+//! [`Seen`] — absent, ours, foreign — is made here.
+
+mod claim;
+mod connectivity;
+mod host_part;
+mod ingress;
+mod primary_zone;
+mod record;
+mod records;
+mod tunnel;
+mod zone;
+
+pub use claim::{ClaimSpec, Claimed};
+pub use connectivity::ConnectivitySpec;
+pub use host_part::HostPartSpec;
+pub use ingress::IngressSpec;
+pub use record::RecordRow;
+pub use records::RecordsSpec;
+pub use tunnel::TunnelSpec;
+pub use zone::ZoneSpec;
+
+use crate::operation::Proof;
+use crate::{Clock, Code, DomainProvider, EffectCx, Entropy, Error, HostId, Hosts, OperationId, Result, StoreHost, StoreRepo, TunnelRoutes};
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Kind of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ResourceKind {
+    /// The exclusive hold on a name.
+    Claim,
+    /// A document of ours.
+    Record,
+    /// A zone of a custom domain.
+    Zone,
+    /// DNS records of one owner in one zone.
+    Records,
+    /// A part of a store on a host.
+    HostPart,
+    /// A check that the store answers under its names.
+    Connectivity,
+    /// The platform's primary zone, read only.
+    PrimaryZone,
+    /// The platform's tunnel.
+    Tunnel,
+    /// The tunnel's ingress document.
+    Ingress,
+    /// A database with its user.
+    Database,
+}
+
+impl ResourceKind {
+    /// Stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Claim => "claim",
+            Self::Record => "record",
+            Self::Zone => "zone",
+            Self::Records => "records",
+            Self::HostPart => "host_part",
+            Self::Connectivity => "connectivity",
+            Self::PrimaryZone => "primary_zone",
+            Self::Tunnel => "tunnel",
+            Self::Ingress => "ingress",
+            Self::Database => "database",
+        }
+    }
+
+    /// How an object of this kind is known to be ours.
+    pub fn proof(self) -> Proof {
+        match self {
+            Self::Zone | Self::Tunnel => Proof::Absence,
+            Self::Records => Proof::Mark,
+            _ => Proof::Journal,
+        }
+    }
+
+    /// Code of the error when something foreign is in the way.
+    pub(crate) fn conflict_code(self) -> Code {
+        if self == Self::Zone { Code::ZoneExists } else { Code::ForeignObject }
+    }
+}
+
+/// Name of one resource.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ResourceKey {
+    /// Kind.
+    pub kind: ResourceKind,
+    /// Name within the kind.
+    pub name: String,
+    /// Host it lives on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostId>,
+}
+
+impl ResourceKey {
+    /// A resource that lives on no host.
+    pub fn new(kind: ResourceKind, name: impl fmt::Display) -> Self {
+        Self { kind, name: name.to_string(), host: None }
+    }
+
+    /// A resource on a host.
+    pub fn on(host: &HostId, kind: ResourceKind, name: impl fmt::Display) -> Self {
+        Self { kind, name: name.to_string(), host: Some(host.clone()) }
+    }
+}
+
+impl fmt::Display for ResourceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind.as_str(), self.name)?;
+        match &self.host {
+            Some(host) => write!(f, "@{host}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a look at a resource says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Seen<T> {
+    /// A complete read shows nothing.
+    Absent,
+    /// It is there and ours.
+    Ours {
+        /// What is there.
+        found: T,
+        /// Whether it is all that is wanted.
+        complete: bool,
+    },
+    /// Something is there that we did not make; what, in words.
+    Foreign(String),
+    /// No look is needed: repeating the change is safe and tells.
+    Repeatable,
+}
+
+/// A removal that is done, with what had to be left behind and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Removal {
+    /// What was left behind; none when nothing was.
+    pub debt: Option<String>,
+}
+
+/// Everything a resource may use.
+#[derive(Clone, Debug)]
+pub struct Providers {
+    /// Documents, claims, leases.
+    pub repo: Arc<dyn StoreRepo>,
+    /// Zones and DNS records.
+    pub domains: Arc<dyn DomainProvider>,
+    /// The tunnel.
+    pub tunnel: Arc<dyn TunnelRoutes>,
+    /// Store hosts.
+    pub hosts: Arc<dyn Hosts>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Providers {
+    /// The host of this id.
+    ///
+    /// # Errors
+    /// `unavailable` when no such host is assembled.
+    pub fn host(&self, id: &HostId) -> Result<Arc<dyn StoreHost>> {
+        self.hosts.get(id).ok_or_else(|| Error::new(Code::Unavailable, format!("no host {id} is known")).with("host", id))
+    }
+}
+
+/// Where a resource is looked at or changed: the providers, the operation, and the context of the effect.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// What may be used.
+    pub providers: Providers,
+    /// The operation on whose behalf.
+    pub operation: OperationId,
+    /// Mark, fencing number and deadline.
+    pub cx: EffectCx,
+}
+
+/// One kind of resource with its typed values.
+#[async_trait]
+pub(crate) trait Resource: Debug + Send + Sync + 'static {
+    /// The value wanted. Serialised into the intent, so it holds all that undo needs.
+    type Spec: DeserializeOwned + Send + Sync;
+    /// What stands once it is made.
+    type Found: Serialize + DeserializeOwned + Send + Sync;
+
+    /// Longest time after a call's deadline at which its effect can still appear.
+    fn late_effect_window(&self, _providers: &Providers) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Looks at the resource. `found` is what an earlier step left, when there is one.
+    async fn observe(&self, scene: &Scene, spec: &Self::Spec, found: Option<&Self::Found>) -> Result<Seen<Self::Found>>;
+
+    /// Brings the resource to the value, from `from` when it was something else before. For a check: checks it.
+    async fn bring(&self, scene: &Scene, spec: &Self::Spec, from: Option<&Self::Spec>) -> Result<Self::Found>;
+
+    /// Removes the resource; absent is success. Works from the intent alone when `found` is none.
+    async fn remove(&self, scene: &Scene, spec: &Self::Spec, found: Option<&Self::Found>) -> Result<Removal>;
+}
+
+/// A [`Resource`] with its values as JSON, as the journal keeps them.
+#[async_trait]
+pub(crate) trait AnyResource: Debug + Send + Sync {
+    fn late_effect_window(&self, providers: &Providers) -> Duration;
+    async fn observe(&self, scene: &Scene, spec: &Value, found: Option<&Value>) -> Result<Seen<Value>>;
+    async fn bring(&self, scene: &Scene, spec: &Value, from: Option<&Value>) -> Result<Value>;
+    async fn remove(&self, scene: &Scene, spec: &Value, found: Option<&Value>) -> Result<Removal>;
+}
+
+fn read<T: DeserializeOwned>(value: &Value) -> Result<T> {
+    T::deserialize(value).map_err(|error| Error::new(Code::Corrupt, format!("a journaled value cannot be read: {error}")))
+}
+
+fn write<T: Serialize>(value: &T) -> Result<Value> {
+    to_value(value)
+}
+
+/// A value as JSON.
+///
+/// # Errors
+/// `internal` when the value has no JSON form.
+pub(crate) fn to_value<T: Serialize>(value: &T) -> Result<Value> {
+    serde_json::to_value(value).map_err(|error| Error::new(Code::Internal, format!("a value has no JSON form: {error}")))
+}
+
+#[async_trait]
+impl<R: Resource> AnyResource for R {
+    fn late_effect_window(&self, providers: &Providers) -> Duration {
+        Resource::late_effect_window(self, providers)
+    }
+
+    async fn observe(&self, scene: &Scene, spec: &Value, found: Option<&Value>) -> Result<Seen<Value>> {
+        let found = found.map(read).transpose()?;
+        Ok(match Resource::observe(self, scene, &read(spec)?, found.as_ref()).await? {
+            Seen::Absent => Seen::Absent,
+            Seen::Ours { found, complete } => Seen::Ours { found: write(&found)?, complete },
+            Seen::Foreign(what) => Seen::Foreign(what),
+            Seen::Repeatable => Seen::Repeatable,
+        })
+    }
+
+    async fn bring(&self, scene: &Scene, spec: &Value, from: Option<&Value>) -> Result<Value> {
+        let from = from.map(read).transpose()?;
+        write(&Resource::bring(self, scene, &read(spec)?, from.as_ref()).await?)
+    }
+
+    async fn remove(&self, scene: &Scene, spec: &Value, found: Option<&Value>) -> Result<Removal> {
+        let found = found.map(read).transpose()?;
+        Resource::remove(self, scene, &read(spec)?, found.as_ref()).await
+    }
+}
+
+/// The implementation of a kind.
+pub(crate) fn implementation(kind: ResourceKind) -> &'static dyn AnyResource {
+    match kind {
+        ResourceKind::Claim => &claim::ClaimResource,
+        ResourceKind::Record | ResourceKind::Database => &record::RecordResource,
+        ResourceKind::Zone => &zone::ZoneResource,
+        ResourceKind::Records => &records::RecordsResource,
+        ResourceKind::HostPart => &host_part::HostPartResource,
+        ResourceKind::Connectivity => &connectivity::ConnectivityCheck,
+        ResourceKind::PrimaryZone => &primary_zone::PrimaryZoneCheck,
+        ResourceKind::Tunnel => &tunnel::TunnelResource,
+        ResourceKind::Ingress => &ingress::IngressResource,
+    }
+}

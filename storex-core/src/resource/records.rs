@@ -1,0 +1,70 @@
+//! DNS records of one owner in one zone, each with our mark in its comment.
+
+use super::{Removal, Resource, Scene, Seen};
+use crate::{DomainObject, Kind, Mark, RecordFacts, RecordSpec, Result, ZoneId};
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Records to have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordsSpec {
+    /// Zone they live in.
+    pub zone: ZoneId,
+    /// The records.
+    pub records: Vec<RecordSpec>,
+}
+
+#[derive(Debug)]
+pub(super) struct RecordsResource;
+
+#[async_trait]
+impl Resource for RecordsResource {
+    type Spec = RecordsSpec;
+    type Found = Vec<RecordFacts>;
+
+    fn late_effect_window(&self, providers: &super::Providers) -> Duration {
+        providers.domains.capabilities().late_effect_window
+    }
+
+    async fn observe(&self, scene: &Scene, spec: &RecordsSpec, _: Option<&Vec<RecordFacts>>) -> Result<Seen<Vec<RecordFacts>>> {
+        let ours = owned(scene, spec).await?;
+        if ours.is_empty() {
+            return Ok(Seen::Absent);
+        }
+        let stands = |wanted: &RecordSpec| ours.iter().any(|record| equals(record, wanted));
+        let complete = spec.records.iter().all(stands);
+        Ok(Seen::Ours { found: ours, complete })
+    }
+
+    async fn bring(&self, scene: &Scene, spec: &RecordsSpec, _: Option<&RecordsSpec>) -> Result<Vec<RecordFacts>> {
+        scene.providers.domains.ensure_records(&scene.cx, &spec.zone, &spec.records).await
+    }
+
+    async fn remove(&self, scene: &Scene, spec: &RecordsSpec, _: Option<&Vec<RecordFacts>>) -> Result<Removal> {
+        // A fresh read shows our mark; only then, and only by id, is anything removed.
+        let ids: Vec<_> = owned(scene, spec).await?.into_iter().map(|record| record.id).collect();
+        if !ids.is_empty() {
+            scene.providers.domains.remove(&scene.cx, &DomainObject::Records { zone: spec.zone.clone(), ids }).await?;
+        }
+        Ok(Removal::default())
+    }
+}
+
+/// The records of this owner, by mark. A zone that is gone holds none.
+async fn owned(scene: &Scene, spec: &RecordsSpec) -> Result<Vec<RecordFacts>> {
+    let mark = &scene.cx.mark;
+    let prefix = Mark::prefix(&mark.instance, mark.subject);
+    let names = |record: &RecordFacts| spec.records.iter().any(|wanted| wanted.name == record.name);
+    match scene.providers.domains.list_records(&spec.zone, Some(&prefix)).await {
+        Ok(records) => Ok(records.into_iter().filter(names).collect()),
+        Err(error) if error.kind() == Kind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn equals(record: &RecordFacts, wanted: &RecordSpec) -> bool {
+    let wanted_type = serde_json::to_value(wanted.record_type).ok();
+    wanted_type.as_ref().and_then(serde_json::Value::as_str) == Some(record.record_type.as_str())
+        && (&record.name, &record.content, record.proxied) == (&wanted.name, &wanted.content, wanted.proxied)
+}

@@ -1,0 +1,64 @@
+//! The zone of a custom domain. A zone can carry no mark: it is ours when it was seen absent under our exclusive claim before we made it.
+
+use super::{Removal, Resource, Scene, Seen};
+use crate::{DomainObject, Hostname, Mark, Result, ZoneFacts, ZoneStatus};
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A zone to have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneSpec {
+    /// Domain of the zone.
+    pub name: Hostname,
+}
+
+#[derive(Debug)]
+pub(super) struct ZoneResource;
+
+#[async_trait]
+impl Resource for ZoneResource {
+    type Spec = ZoneSpec;
+    type Found = ZoneFacts;
+
+    fn late_effect_window(&self, providers: &super::Providers) -> Duration {
+        providers.domains.capabilities().late_effect_window
+    }
+
+    async fn observe(&self, scene: &Scene, spec: &ZoneSpec, found: Option<&ZoneFacts>) -> Result<Seen<ZoneFacts>> {
+        Ok(match scene.providers.domains.find_zone(&spec.name).await? {
+            None => Seen::Absent,
+            Some(zone) if found.is_some_and(|known| known.id != zone.id) => {
+                Seen::Foreign(format!("the zone {} in the account has another id than the one storex made", spec.name))
+            }
+            Some(zone) => Seen::Ours { found: zone, complete: true },
+        })
+    }
+
+    async fn bring(&self, scene: &Scene, spec: &ZoneSpec, _: Option<&ZoneSpec>) -> Result<ZoneFacts> {
+        scene.providers.domains.ensure_zone(&scene.cx, &spec.name).await
+    }
+
+    /// An active zone, and one with records we did not make, serves somebody: it stays, and what stays is said.
+    async fn remove(&self, scene: &Scene, spec: &ZoneSpec, found: Option<&ZoneFacts>) -> Result<Removal> {
+        let domains = &scene.providers.domains;
+        let Some(zone) = domains.find_zone(&spec.name).await? else {
+            return Ok(Removal::default());
+        };
+        if found.is_some_and(|known| known.id != zone.id) {
+            return Ok(Removal { debt: Some(format!("the zone {} is not the one storex made; it was left alone", spec.name)) });
+        }
+        if zone.status == ZoneStatus::Active {
+            return Ok(Removal { debt: Some(format!("the zone {} is active; it was left in the account", spec.name)) });
+        }
+        let records = domains.list_records(&zone.id, None).await?;
+        let instance = &scene.cx.mark.instance;
+        let ours = |comment: &str| comment.parse::<Mark>().is_ok_and(|mark| mark.instance == *instance);
+        if let Some(foreign) = records.iter().find(|record| !record.comment.as_deref().is_some_and(ours)) {
+            let what = format!("the zone {} holds records storex did not make ({} {}); it was left in the account", spec.name, foreign.record_type, foreign.name);
+            return Ok(Removal { debt: Some(what) });
+        }
+        domains.remove(&scene.cx, &DomainObject::Zone(zone.id)).await?;
+        Ok(Removal::default())
+    }
+}

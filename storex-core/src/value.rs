@@ -1,0 +1,35 @@
+//! Values that are parsed once at the edge and cannot be wrong afterwards.
+
+mod email;
+mod hostname;
+mod id;
+mod mark;
+mod port;
+mod secret;
+mod username;
+
+pub use email::Email;
+pub use hostname::Hostname;
+pub use id::{Epoch, HostId, InstanceId, OperationId, StoreDigits, StoreId};
+pub use mark::{EffectCx, EffectId, Mark, Subject};
+pub use port::{Port, PortRange};
+pub use secret::Secret;
+pub use username::Username;
+
+/// Serde through the textual form: `FromStr` in, `Display` out.
+macro_rules! text_serde {
+    ($type:ty) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map_err(|error: crate::Error| serde::de::Error::custom(error.message()))
+            }
+        }
+    };
+}
+pub(crate) use text_serde;

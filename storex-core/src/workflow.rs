@@ -1,0 +1,35 @@
+//! What operations on stores consist of: one file per workflow, each a list of steps and the values they bring about.
+//!
+//! Names of steps and tasks are the specification's, verbatim.
+
+mod create_store;
+mod delete_store;
+mod ensure_platform;
+mod environment;
+
+pub(crate) use create_store::{CreateParams, CreateStore};
+pub(crate) use delete_store::{DeleteParams, DeleteStore};
+pub(crate) use ensure_platform::{EnsurePlatform, PlatformParams};
+
+use crate::operation::{Flow, OperationDoc};
+use crate::{Code, Error, Result};
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+
+/// The flow of this name.
+pub(crate) fn flow(name: &str) -> Result<Arc<dyn Flow>> {
+    match name {
+        create_store::NAME => Ok(Arc::new(CreateStore)),
+        delete_store::NAME => Ok(Arc::new(DeleteStore)),
+        ensure_platform::NAME => Ok(Arc::new(EnsurePlatform)),
+        _ => Err(Error::new(Code::Unsupported, format!("this version knows no operation {name:?}"))),
+    }
+}
+
+fn params<T: DeserializeOwned>(doc: &OperationDoc) -> Result<T> {
+    T::deserialize(&doc.params).map_err(|error| Error::new(Code::Corrupt, format!("the parameters of {} cannot be read: {error}", doc.id)))
+}
+
+fn missing(what: &str) -> Error {
+    Error::new(Code::Internal, format!("a step ran before {what} was known"))
+}

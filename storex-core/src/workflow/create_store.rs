@@ -1,0 +1,351 @@
+//! Creating a store: absent → everything the specification's fifteen tasks name.
+
+use super::environment::{Inputs, package};
+use super::{missing, params};
+use crate::operation::{Change, Flow, OperationDoc, Plan, Step, StepState};
+use crate::record::{
+    CertificateRecord, DomainRecord, DueRecord, Held, OutboxRecord, StoreDetails, StoreDomains, StoreRecord, StoreState, WaitsOn, database_name, due, plain,
+};
+use crate::resource::{ClaimSpec, Claimed, ConnectivitySpec, HostPartSpec, RecordRow, RecordsSpec, ResourceKey, ResourceKind, ZoneSpec, to_value};
+use crate::{
+    Code, HostId, Hostname, Notification, Part, Port, RecordSpec, RecordType, Result, StoreDigits, StoreId, Subject, Table, Username, ZoneFacts,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+pub(super) const NAME: &str = "create_store";
+
+const INITIALIZE: &str = "Initialize Store";
+const DOMAINS: &str = "Configure Domains";
+const INFRASTRUCTURE: &str = "Deploy Infrastructure";
+const ACTIVATE: &str = "Activate Store";
+
+/// Reason of the domain tasks of a store without a custom domain.
+const SYSTEM_ONLY: &str = "the store has only its system subdomain";
+/// Reason of the database task.
+const NO_DATABASE: &str = "no database server is configured";
+
+/// The checks of a store: name, metrics, seconds between two, from the specification's monitoring setup.
+const CHECKS: [(&str, &[&str], u32); 3] = [
+    ("domain", &["dns_resolution", "ssl_validity", "response_time", "availability"], 300),
+    ("application", &["process_status", "memory_usage", "cpu_usage", "error_rates"], 60),
+    ("infrastructure", &["tunnel_status", "network_latency", "database_connections", "cache_hits"], 120),
+];
+
+/// What a store is created from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct CreateParams {
+    pub(crate) username: Username,
+    pub(crate) domain: Option<Hostname>,
+    pub(crate) details: StoreDetails,
+    pub(crate) system: Hostname,
+    /// Where DNS records of a custom domain point.
+    pub(crate) tunnel_target: String,
+    /// Numbers to try, in order.
+    pub(crate) digits: Vec<StoreDigits>,
+    /// Host to run on, and its free ports to try, in order.
+    pub(crate) host: HostId,
+    pub(crate) ports: Vec<Port>,
+}
+
+/// The keys of the steps others refer to.
+struct Keys {
+    digits: ResourceKey,
+    port: ResourceKey,
+    store: ResourceKey,
+    zone: Option<ResourceKey>,
+}
+
+impl Keys {
+    fn of(params: &CreateParams) -> Self {
+        Self {
+            digits: ResourceKey::new(ResourceKind::Claim, "store_digits"),
+            port: ResourceKey::on(&params.host, ResourceKind::Claim, "port"),
+            store: record(Table::Stores, "self"),
+            zone: params.domain.as_ref().map(|name| ResourceKey::new(ResourceKind::Zone, name)),
+        }
+    }
+}
+
+fn record(table: Table, id: &str) -> ResourceKey {
+    ResourceKey::new(ResourceKind::Record, format!("{table}/{id}"))
+}
+
+fn claim(namespace: &str, candidates: Vec<String>, label: &Username, taken: Code, pointer: Option<&str>) -> Result<Value> {
+    to_value(&ClaimSpec { namespace: namespace.to_owned(), candidates, label: label.to_string(), taken, pointer: pointer.map(str::to_owned) })
+}
+
+/// The flow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CreateStore;
+
+impl CreateStore {
+    /// The steps. Domains and infrastructure depend on the store's document alone, so they proceed at the same time.
+    pub(crate) fn steps(params: &CreateParams) -> Result<Vec<Step>> {
+        let keys = Keys::of(params);
+        let mut plan = Plan::default();
+        let claims = claims(&mut plan, params, &keys)?;
+        let store = plan.task(INITIALIZE, "Create database entries").bring_later(keys.store.clone(), &claims);
+        let mut all = domain_steps(&mut plan, params, &keys, store)?;
+        let infrastructure = infrastructure_steps(&mut plan, params, store);
+        all.extend(&infrastructure);
+        activation_steps(&mut plan, params, &keys, &all, &infrastructure);
+        Ok(plan.into_steps())
+    }
+}
+
+fn claims(plan: &mut Plan, params: &CreateParams, keys: &Keys) -> Result<Vec<usize>> {
+    let user = &params.username;
+    let mut claims = Vec::new();
+    plan.task(INITIALIZE, "Validate domain availability");
+    let spec = claim("username", vec![user.to_string()], user, Code::UsernameTaken, Some("/username"))?;
+    claims.push(plan.bring(ResourceKey::new(ResourceKind::Claim, format!("username/{user}")), spec, &[]));
+    let names = [(Some(&params.system), Code::UsernameTaken, "/username"), (params.domain.as_ref(), Code::DomainTaken, "/domain")];
+    for (name, taken, pointer) in names.into_iter().filter_map(|(name, taken, pointer)| Some((name?, taken, pointer))) {
+        let spec = claim("domain", vec![name.to_string()], user, taken, Some(pointer))?;
+        claims.push(plan.bring(ResourceKey::new(ResourceKind::Claim, format!("domain/{name}")), spec, &[]));
+    }
+    plan.task(INITIALIZE, "Generate store identifiers");
+    let digits = params.digits.iter().map(ToString::to_string).collect();
+    claims.push(plan.bring(keys.digits.clone(), claim("store_digits", digits, user, Code::Exhausted, None)?, &[]));
+    let ports = params.ports.iter().map(ToString::to_string).collect();
+    claims.push(plan.bring(keys.port.clone(), claim(&format!("port:{}", params.host), ports, user, Code::Exhausted, None)?, &[]));
+    let database = database_name(user);
+    let spec = claim("database", vec![database.clone()], user, Code::UsernameTaken, Some("/username"))?;
+    claims.push(plan.bring(ResourceKey::new(ResourceKind::Claim, format!("database/{database}")), spec, &[]));
+    Ok(claims)
+}
+
+fn domain_steps(plan: &mut Plan, params: &CreateParams, keys: &Keys, store: usize) -> Result<Vec<usize>> {
+    plan.task(DOMAINS, "Setup system subdomain");
+    let mut steps = vec![plan.bring_later(record(Table::Domains, params.system.as_str()), &[store])];
+    let (Some(domain), Some(zone_key)) = (&params.domain, &keys.zone) else {
+        for (task, kind) in
+            [("Create Cloudflare zone", ResourceKind::Zone), ("Configure DNS records", ResourceKind::Records), ("Provision SSL certificates", ResourceKind::Record)]
+        {
+            plan.task(DOMAINS, task).skip(ResourceKey::new(kind, "custom domain"), SYSTEM_ONLY, &[store]);
+        }
+        return Ok(steps);
+    };
+    plan.task(DOMAINS, "Create Cloudflare zone");
+    let zone = plan.bring(zone_key.clone(), to_value(&ZoneSpec { name: domain.clone() })?, &[store]);
+    steps.push(plan.bring_later(record(Table::Domains, domain.as_str()), &[zone]));
+    plan.task(DOMAINS, "Configure DNS records");
+    steps.push(plan.bring_later(ResourceKey::new(ResourceKind::Records, domain), &[zone]));
+    plan.task(DOMAINS, "Provision SSL certificates");
+    steps.push(plan.bring_later(record(Table::Certificates, domain.as_str()), &[zone]));
+    Ok(steps)
+}
+
+fn infrastructure_steps(plan: &mut Plan, params: &CreateParams, store: usize) -> Vec<usize> {
+    let key = |part: Part| ResourceKey::on(&params.host, ResourceKind::HostPart, part);
+    let files = plan.task(INFRASTRUCTURE, "Create directory structure").bring_later(key(Part::Files), &[store]);
+    let environment = plan.task(INFRASTRUCTURE, "Configure environment").bring_later(key(Part::Environment), &[store]);
+    plan.task(INFRASTRUCTURE, "Setup database");
+    plan.skip(ResourceKey::new(ResourceKind::Database, database_name(&params.username)), NO_DATABASE, &[store]);
+    let route = plan.task(INFRASTRUCTURE, "Configure routing").bring_later(key(Part::Route), &[store]);
+    let process = plan.task(ACTIVATE, "Start application process").bring_later(key(Part::Process), &[files, environment]);
+    vec![route, process]
+}
+
+fn activation_steps(plan: &mut Plan, params: &CreateParams, keys: &Keys, all: &[usize], infrastructure: &[usize]) {
+    let key = ResourceKey::on(&params.host, ResourceKind::Connectivity, &params.username);
+    let verified = plan.task(ACTIVATE, "Verify connectivity").check(key, None, infrastructure);
+    plan.task(ACTIVATE, "Enable monitoring");
+    let mut ready = all.to_vec();
+    ready.push(verified);
+    let mut last: Vec<usize> = CHECKS.iter().map(|(check, ..)| plan.bring_later(record(Table::DueTimes, check), &ready)).collect();
+    last.extend(ready);
+    let active = plan.bring_later(keys.store.clone(), &last);
+    plan.task(ACTIVATE, "Send completion notification").bring_later(record(Table::Outbox, "created"), &[active]);
+}
+
+/// What earlier steps found.
+struct Known<'a> {
+    doc: &'a OperationDoc,
+    params: CreateParams,
+    keys: Keys,
+}
+
+impl<'a> Known<'a> {
+    fn of(doc: &'a OperationDoc) -> Result<Self> {
+        let params: CreateParams = params(doc)?;
+        let keys = Keys::of(&params);
+        Ok(Self { doc, params, keys })
+    }
+
+    fn claimed(&self, key: &ResourceKey) -> Result<String> {
+        let found = self.doc.found(key).ok_or_else(|| missing("a claim"))?;
+        Ok(Claimed::deserialize(found).map_err(|_| missing("a claim"))?.name)
+    }
+
+    fn store_id(&self) -> Result<StoreId> {
+        Ok(StoreId::new(self.params.username.clone(), self.claimed(&self.keys.digits)?.parse()?))
+    }
+
+    fn port(&self) -> Result<Port> {
+        self.claimed(&self.keys.port)?.parse()
+    }
+
+    fn zone(&self) -> Result<ZoneFacts> {
+        let found = self.keys.zone.as_ref().and_then(|key| self.doc.found(key)).ok_or_else(|| missing("the zone"))?;
+        ZoneFacts::deserialize(found).map_err(|_| missing("the zone"))
+    }
+
+    fn store(&self, state: StoreState) -> Result<StoreRecord> {
+        Ok(StoreRecord {
+            store_id: self.store_id()?,
+            state,
+            domains: StoreDomains { system: self.params.system.clone(), custom: self.params.domain.clone() },
+            details: self.params.details.clone(),
+            host: self.params.host.clone(),
+            port: self.port()?,
+            database: database_name(&self.params.username),
+            created_at: self.doc.created_at,
+            updated_at: self.doc.created_at,
+            operation: self.doc.id.clone(),
+            resources: if state == StoreState::Active { self.held() } else { Vec::new() },
+        })
+    }
+
+    /// What the finished steps have made, each with what it hangs on.
+    fn held(&self) -> Vec<Held> {
+        let mut held: Vec<Held> = Vec::new();
+        for (index, step) in self.doc.steps.iter().enumerate() {
+            let made = step.change == Change::Bring && step.state == StepState::Done && !held.iter().any(|other| other.key == step.key);
+            if let Some(intent) = step.intent.as_ref().filter(|_| made) {
+                held.push(Held { key: step.key.clone(), spec: intent.spec.clone(), found: step.found.clone(), after: self.hangs_on(index) });
+            }
+        }
+        held
+    }
+
+    /// The resources a step hangs on; through checks, which make nothing.
+    fn hangs_on(&self, index: usize) -> Vec<ResourceKey> {
+        let mut keys = Vec::new();
+        let after = self.doc.steps.get(index).map(|step| step.after.as_slice()).unwrap_or_default();
+        for before in after {
+            match self.doc.steps.get(*before) {
+                Some(step) if step.change == Change::Bring => keys.push(step.key.clone()),
+                Some(_) => keys.extend(self.hangs_on(*before)),
+                None => {}
+            }
+        }
+        keys
+    }
+
+    fn part(&self, part: Part) -> Result<Value> {
+        let (store_id, port) = (self.store_id()?, self.port()?);
+        let inputs = Inputs { store_id: &store_id, port, system: &self.params.system, custom: self.params.domain.as_ref() };
+        to_value(&HostPartSpec { host: self.params.host.clone(), part, package: package(&inputs) })
+    }
+
+    fn domain(&self, name: &Hostname) -> Result<RecordRow> {
+        let store_id = self.store_id()?;
+        if *name == self.params.system {
+            let row = DomainRecord { name: name.clone(), store_id, strategy: "wildcard".to_owned(), zone: None, name_servers: Vec::new(), waits_on: None };
+            return plain(Table::Domains, name.to_string(), &row);
+        }
+        let zone = self.zone()?;
+        let waits_on = Some(self.waits_on("point the domain's name servers at Cloudflare"));
+        let row = DomainRecord { name: name.clone(), store_id, strategy: "zone".to_owned(), zone: Some(zone.id), name_servers: zone.name_servers, waits_on };
+        plain(Table::Domains, name.to_string(), &row)
+    }
+
+    fn waits_on(&self, what: &str) -> WaitsOn {
+        WaitsOn { who: "owner".to_owned(), what: what.to_owned(), since: self.doc.created_at }
+    }
+
+    fn records(&self) -> Result<Value> {
+        let zone = self.zone()?;
+        let alias = |name: String| RecordSpec { record_type: RecordType::Cname, name, content: self.params.tunnel_target.clone(), proxied: true };
+        to_value(&RecordsSpec { records: vec![alias(zone.name.to_string())], zone: zone.id })
+    }
+
+    fn certificate(&self, name: &Hostname) -> Result<RecordRow> {
+        let waits_on = Some(self.waits_on("the certificate is issued once the zone is active, which waits on the domain's name servers"));
+        let row = CertificateRecord { name: name.clone(), store_id: self.store_id()?, provider: "universal".to_owned(), waits_on };
+        plain(Table::Certificates, name.to_string(), &row)
+    }
+
+    fn due(&self, check: &str) -> Result<RecordRow> {
+        let (_, metrics, interval) = CHECKS.iter().find(|(name, ..)| *name == check).ok_or_else(|| missing("the check"))?;
+        let store_id = self.store_id()?;
+        let due_at = self.doc.created_at + jiff::SignedDuration::from_secs(i64::from(*interval));
+        let id = format!("{store_id}/{check}");
+        let metrics = metrics.iter().map(ToString::to_string).collect();
+        due(Table::DueTimes, id, &DueRecord { store_id, check: check.to_owned(), metrics, interval_seconds: *interval, due_at }, due_at)
+    }
+
+    fn notification(&self) -> Result<RecordRow> {
+        let store_id = self.store_id()?;
+        let id = format!("{store_id}/created");
+        let data = json!({ "store_id": store_id, "domains": { "system": self.params.system, "custom": self.params.domain } });
+        let notification =
+            Notification { id: id.clone(), event: "store.created".to_owned(), at: self.doc.created_at, recipient: self.params.details.email.to_string(), data };
+        due(Table::Outbox, id, &OutboxRecord { notification, failures: 0, delivered_at: None, dead: None }, self.doc.created_at)
+    }
+
+    fn connectivity(&self) -> Result<Value> {
+        let names = [&self.params.system].into_iter().chain(&self.params.domain).cloned().collect();
+        to_value(&ConnectivitySpec { host: self.params.host.clone(), store: self.store_id()?, names, path: "/health".to_owned() })
+    }
+
+    fn record(&self, step: &Step, index: usize) -> Result<(Option<Value>, Value)> {
+        let (table, id) = step.key.name.split_once('/').ok_or_else(|| missing("the document"))?;
+        let row = match table {
+            "stores" => return self.store_transition(index),
+            "domains" => self.domain(&id.parse()?)?,
+            "certificates" => self.certificate(&id.parse()?)?,
+            "due_times" => self.due(id)?,
+            _ => self.notification()?,
+        };
+        Ok((None, to_value(&row)?))
+    }
+
+    /// The store's document comes twice: absent → configuring, configuring → active.
+    fn store_transition(&self, index: usize) -> Result<(Option<Value>, Value)> {
+        let first = self.doc.steps.iter().position(|step| step.key == self.keys.store) == Some(index);
+        let configuring = to_value(&self.store(StoreState::Configuring)?.row()?)?;
+        if first {
+            return Ok((None, configuring));
+        }
+        Ok((Some(configuring), to_value(&self.store(StoreState::Active)?.row()?)?))
+    }
+}
+
+impl Flow for CreateStore {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn forward_only(&self) -> bool {
+        false
+    }
+
+    fn subject(&self, doc: &OperationDoc) -> Subject {
+        // Only claims come before the number is known, and claims carry no mark.
+        let id = Known::of(doc).and_then(|known| known.store_id());
+        id.map_or(Subject::Platform, |id| Subject::Store(id.digits()))
+    }
+
+    fn resolve(&self, doc: &OperationDoc, index: usize) -> Result<(Option<Value>, Value)> {
+        let known = Known::of(doc)?;
+        let step = doc.steps.get(index).ok_or_else(|| missing("the step"))?;
+        let spec = match step.key.kind {
+            ResourceKind::Record => return known.record(step, index),
+            ResourceKind::Records => known.records()?,
+            ResourceKind::Connectivity => known.connectivity()?,
+            ResourceKind::HostPart => {
+                let part = Part::ALL.into_iter().find(|part| part.as_str() == step.key.name);
+                known.part(part.ok_or_else(|| missing("the part"))?)?
+            }
+            _ => return Err(missing("the value")),
+        };
+        Ok((None, spec))
+    }
+}

@@ -1,0 +1,155 @@
+//! What all stores share: the tunnel, the wildcard record that leads to it, and its constant ingress rules.
+
+use super::{missing, params};
+use crate::operation::{Flow, OperationDoc, Plan, Step};
+use crate::record::{PLATFORM, PlatformRecord, plain};
+use crate::resource::{IngressSpec, RecordsSpec, ResourceKey, ResourceKind, TunnelSpec, ZoneSpec, to_value};
+use crate::{Hostname, IngressRule, RecordSpec, RecordType, Result, Subject, Table, TunnelFacts, ZoneFacts};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub(super) const NAME: &str = "ensure_platform";
+const GROUP: &str = "Ensure Platform";
+
+/// What the platform is made from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PlatformParams {
+    pub(crate) primary_domain: Hostname,
+    pub(crate) tunnel_name: String,
+    /// Where the router listens, such as `http://localhost:3000`.
+    pub(crate) router: String,
+    /// The platform as it stands, when it was made before.
+    pub(crate) before: Option<PlatformRecord>,
+}
+
+/// Our ingress rules in router mode: constant, whatever stores there are.
+pub(crate) fn ingress(primary: &Hostname, router: &str) -> Vec<IngressRule> {
+    let rule = |hostname: Option<String>| IngressRule { hostname, service: router.to_owned(), rest: Map::new() };
+    vec![rule(Some(format!("*.{primary}"))), rule(None)]
+}
+
+/// The flow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EnsurePlatform;
+
+struct Keys {
+    zone: ResourceKey,
+    tunnel: ResourceKey,
+    records: ResourceKey,
+    ingress: ResourceKey,
+}
+
+impl Keys {
+    fn of(params: &PlatformParams) -> Self {
+        Self {
+            zone: ResourceKey::new(ResourceKind::PrimaryZone, &params.primary_domain),
+            tunnel: ResourceKey::new(ResourceKind::Tunnel, &params.tunnel_name),
+            records: ResourceKey::new(ResourceKind::Records, format!("*.{}", params.primary_domain)),
+            ingress: ResourceKey::new(ResourceKind::Ingress, &params.tunnel_name),
+        }
+    }
+}
+
+impl EnsurePlatform {
+    /// The steps. A platform that stands keeps its tunnel and its wildcard; only its ingress rules follow the router.
+    pub(crate) fn steps(params: &PlatformParams) -> Result<Vec<Step>> {
+        let keys = Keys::of(params);
+        let mut plan = Plan::default();
+        let zone_spec = to_value(&ZoneSpec { name: params.primary_domain.clone() })?;
+        let zone = plan.task(GROUP, "Find primary zone").check(keys.zone, Some(zone_spec), &[]);
+        let mut made = vec![zone];
+        if params.before.is_none() {
+            let spec = to_value(&TunnelSpec { name: params.tunnel_name.clone() })?;
+            let tunnel = plan.task(GROUP, "Create tunnel").bring(keys.tunnel, spec, &[zone]);
+            made.push(plan.task(GROUP, "Configure wildcard DNS record").bring_later(keys.records, &[zone, tunnel]));
+            made.push(tunnel);
+        }
+        let last = made.clone();
+        made.push(plan.task(GROUP, "Configure tunnel ingress").bring_later(keys.ingress, &last));
+        let record = ResourceKey::new(ResourceKind::Record, format!("{}/{PLATFORM}", Table::Platform));
+        plan.task(GROUP, "Record platform").bring_later(record, &made);
+        Ok(plan.into_steps())
+    }
+}
+
+struct Known<'a> {
+    doc: &'a OperationDoc,
+    params: PlatformParams,
+    keys: Keys,
+}
+
+impl<'a> Known<'a> {
+    fn of(doc: &'a OperationDoc) -> Result<Self> {
+        let params: PlatformParams = params(doc)?;
+        let keys = Keys::of(&params);
+        Ok(Self { doc, params, keys })
+    }
+
+    fn zone(&self) -> Result<ZoneFacts> {
+        let found = self.doc.found(&self.keys.zone).ok_or_else(|| missing("the primary zone"))?;
+        ZoneFacts::deserialize(found).map_err(|_| missing("the primary zone"))
+    }
+
+    fn tunnel(&self) -> Result<TunnelFacts> {
+        if let Some(before) = &self.params.before {
+            return Ok(before.tunnel.clone());
+        }
+        let found = self.doc.found(&self.keys.tunnel).ok_or_else(|| missing("the tunnel"))?;
+        TunnelFacts::deserialize(found).map_err(|_| missing("the tunnel"))
+    }
+
+    fn rules(&self) -> Vec<IngressRule> {
+        ingress(&self.params.primary_domain, &self.params.router)
+    }
+
+    fn wildcard(&self) -> Result<Value> {
+        let name = format!("*.{}", self.params.primary_domain);
+        let record = RecordSpec { record_type: RecordType::Cname, name, content: self.tunnel()?.id.dns_target(), proxied: true };
+        to_value(&RecordsSpec { zone: self.zone()?.id, records: vec![record] })
+    }
+
+    fn ingress(&self) -> Result<(Option<Value>, Value)> {
+        let tunnel = self.tunnel()?.id;
+        let from = self.params.before.as_ref().map(|before| to_value(&IngressSpec { tunnel: tunnel.clone(), rules: before.ingress.clone() })).transpose()?;
+        Ok((from, to_value(&IngressSpec { tunnel, rules: self.rules() })?))
+    }
+
+    fn record(&self) -> Result<(Option<Value>, Value)> {
+        let row = |record: &PlatformRecord| plain(Table::Platform, PLATFORM.to_owned(), record).and_then(|row| to_value(&row));
+        let record = PlatformRecord {
+            primary_domain: self.params.primary_domain.clone(),
+            primary_zone: self.zone()?,
+            tunnel: self.tunnel()?,
+            ingress: self.rules(),
+        };
+        Ok((self.params.before.as_ref().map(row).transpose()?, row(&record)?))
+    }
+}
+
+impl Flow for EnsurePlatform {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn forward_only(&self) -> bool {
+        false
+    }
+
+    fn subject(&self, _: &OperationDoc) -> Subject {
+        Subject::Platform
+    }
+
+    fn resolve(&self, doc: &OperationDoc, step: usize) -> Result<(Option<Value>, Value)> {
+        let known = Known::of(doc)?;
+        match doc.steps.get(step).map(|step| step.key.kind) {
+            Some(ResourceKind::Records) => Ok((None, known.wildcard()?)),
+            Some(ResourceKind::Ingress) => known.ingress(),
+            Some(ResourceKind::Record) => known.record(),
+            _ => Err(missing("the value")),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What tests that need two or more rooms, or a real program, share. Nothing ships from here.
+
+pub mod process;
