@@ -8,7 +8,9 @@ mod fault;
 mod faulty;
 pub mod laws;
 mod memory;
+mod world;
 
 pub use fault::{Call, Fault, FaultRule, FaultScript, When};
 pub use faulty::Faulty;
 pub use memory::*;
+pub use world::World;

@@ -233,7 +233,7 @@ impl StoreHost for Defective {
     async fn apply(&self, cx: &EffectCx, package: &StorePackage, part: Part) -> Result<PartFacts> {
         let mut package = package.clone();
         match self.defect {
-            Defect::SharesPorts if part == Part::Process => {
+            Defect::SharesPorts if matches!(part, Part::Process | Part::Route) => {
                 let free = self.host.facts().await?.free_ports[0];
                 package.environment.insert("PORT".to_owned(), free.get().into());
             }

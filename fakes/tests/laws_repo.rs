@@ -5,12 +5,13 @@ mod twins;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use storex_core::{Clock, StoreRepo, SystemClock};
-use storex_fakes::laws::{broken_laws, store_repo};
+use std::time::Duration;
+use storex_core::{Clock, Lease, StoreRepo, SystemClock};
+use storex_fakes::laws::{Broken, broken_laws, store_repo};
 use storex_fakes::{FaultScript, Faulty, MemoryClock, MemoryStores};
 use twins::{Twin, Twist};
 
-async fn judge(subject: Arc<dyn StoreRepo>) -> Vec<(&'static str, storex_fakes::laws::Broken)> {
+async fn judge(subject: Arc<dyn StoreRepo>) -> Vec<(&'static str, Broken)> {
     broken_laws(&store_repo::laws(), &subject).await
 }
 
@@ -44,7 +45,11 @@ async fn every_broken_twin_fails_a_law_and_every_law_is_failed_by_a_broken_twin(
     let mut harmless = Vec::new();
     for twist in Twist::ALL {
         let inner = MemoryStores::new(Arc::new(MemoryClock::new()));
-        let broken: Vec<&str> = judge(Arc::new(Twin::new(inner, *twist))).await.into_iter().map(|(law, _)| law).collect();
+        let broken: Vec<&str> = judge(Arc::new(Twin::new(inner, *twist)))
+            .await
+            .into_iter()
+            .map(|(law, _)| law)
+            .collect();
         println!("{:<24} breaks {}", format!("{twist:?}"), broken.join(" "));
         if broken.is_empty() {
             harmless.push(*twist);
@@ -53,8 +58,18 @@ async fn every_broken_twin_fails_a_law_and_every_law_is_failed_by_a_broken_twin(
             failed_by.entry(law).or_default().push(*twist);
         }
     }
-    let idle: Vec<&str> = failed_by.iter().filter(|(_, twists)| twists.is_empty()).map(|(law, _)| *law).collect();
-    println!("{} broken twins, {} laws, {} harmless twins, {} laws none fails", Twist::ALL.len(), failed_by.len(), harmless.len(), idle.len());
+    let idle: Vec<&str> = failed_by
+        .iter()
+        .filter(|(_, twists)| twists.is_empty())
+        .map(|(law, _)| *law)
+        .collect();
+    println!(
+        "{} broken twins, {} laws, {} harmless twins, {} laws none fails",
+        Twist::ALL.len(),
+        failed_by.len(),
+        harmless.len(),
+        idle.len()
+    );
     assert_eq!((harmless, idle), (vec![], vec![]));
 }
 
@@ -62,10 +77,10 @@ async fn every_broken_twin_fails_a_law_and_every_law_is_failed_by_a_broken_twin(
 async fn clones_share_rows_claims_and_leases_and_voided_leases_are_free() {
     let repo = MemoryStores::new(Arc::new(SystemClock));
     let restarted = repo.clone();
-    let lease = |holder: &str| storex_core::Lease {
+    let lease = |holder: &str| Lease {
         name: "store".to_owned(),
         holder: holder.to_owned(),
-        duration: std::time::Duration::from_secs(1000),
+        duration: Duration::from_secs(1000),
     };
     let first = repo.acquire(&lease("a")).await.unwrap();
     assert_eq!(restarted.acquire(&lease("b")).await.unwrap(), None);

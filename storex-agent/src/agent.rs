@@ -23,8 +23,8 @@ use routes::RouteWriter;
 use settings::Settings;
 use std::sync::Arc;
 use storex_core::{
-    Clock, Code, Deployed, EffectCx, Error, HostFacts, Hostname, Part, PartFacts, ProcessSupervisor, ProxyWriter, Result, StoreFiles,
-    StoreHost, StoreId, StorePackage, Visit,
+    Clock, Code, Deployed, EffectCx, Error, HostFacts, Hostname, Part, PartFacts, ProcessSupervisor, ProxyWriter, Result,
+    StoreFiles, StoreHost, StoreId, StorePackage, Visit,
 };
 
 /// How many ports a host names as free at most.
@@ -134,7 +134,9 @@ impl StoreHost for Agent {
     }
 
     async fn visit(&self, name: &Hostname, path: &str) -> Result<Visit> {
-        visit::get(self.inner.settings.router, name, path).await.map_err(|error| error.during("agent.visit"))
+        visit::get(self.inner.settings.router, name, path)
+            .await
+            .map_err(|error| error.during("agent.visit"))
     }
 
     async fn log_tail(&self, store: &StoreId, lines: usize) -> Result<Vec<String>> {

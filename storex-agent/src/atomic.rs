@@ -37,17 +37,33 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32, owner: Owner) -> Result<()> {
 /// # Errors
 /// As [`write`], without the path.
 pub fn write_at(folder: BorrowedFd<'_>, name: &str, bytes: &[u8], mode: u32, owner: Owner) -> Result<()> {
+    place_at(folder, name, bytes, mode, owner)?;
+    sync(folder).map_err(Error::into_unclear)
+}
+
+/// [`write_at`] without its last step: the caller makes several changes in a directory and then calls [`sync`] once.
+///
+/// # Errors
+/// As [`write_at`]; never unclear.
+pub fn place_at(folder: BorrowedFd<'_>, name: &str, bytes: &[u8], mode: u32, owner: Owner) -> Result<()> {
     let (unfinished, file) = begin(folder)?;
     let filled = fill(file, bytes, mode, owner).and_then(|()| {
         rustix::fs::renameat(folder, &unfinished, folder, name)
             .map_err(|errno| refused("cannot move the file to its place", errno))
     });
-    if let Err(error) = filled {
+    if filled.is_err() {
         // The unfinished file is all there is to clean up; failing at that changes nothing for the caller.
         let _ = rustix::fs::unlinkat(folder, &unfinished, AtFlags::empty());
-        return Err(error);
     }
-    rustix::fs::fsync(folder).map_err(|errno| refused("cannot sync the directory", errno).into_unclear())
+    filled
+}
+
+/// Makes what was changed in a directory outlive a power failure.
+///
+/// # Errors
+/// `unavailable`.
+pub fn sync(folder: BorrowedFd<'_>) -> Result<()> {
+    rustix::fs::fsync(folder).map_err(|errno| refused("cannot sync the directory", errno))
 }
 
 /// Makes the directory, or brings an existing one to this mode and owner. Its parent must exist; a symbolic link is refused.
@@ -66,24 +82,28 @@ pub fn make_dir(path: &Path, mode: u32, owner: Owner) -> Result<()> {
 /// # Errors
 /// As [`make_dir`], without the path.
 pub fn make_dir_at(parent: BorrowedFd<'_>, name: &str, mode: u32, owner: Owner) -> Result<OwnedFd> {
+    let (dir, changed) = place_dir_at(parent, name, mode, owner)?;
+    if changed {
+        sync(dir.as_fd()).and_then(|()| sync(parent))?;
+    }
+    Ok(dir)
+}
+
+/// [`make_dir_at`] without syncing anything; answers the directory and whether anything was changed.
+///
+/// # Errors
+/// As [`make_dir_at`].
+pub fn place_dir_at(parent: BorrowedFd<'_>, name: &str, mode: u32, owner: Owner) -> Result<(OwnedFd, bool)> {
     let made = match rustix::fs::mkdirat(parent, name, Mode::RWXU) {
         Ok(()) => true,
         Err(Errno::EXIST) => false,
         Err(errno) => return Err(refused("cannot make the directory", errno)),
     };
-    let dir = rustix::fs::openat(
-        parent,
-        name,
-        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
-    .map_err(|errno| refused("cannot open the directory", errno))?;
-    if dress(dir.as_fd(), mode, owner)? || made {
-        rustix::fs::fsync(&dir)
-            .and_then(|()| rustix::fs::fsync(parent))
-            .map_err(|errno| refused("cannot sync the directory", errno))?;
-    }
-    Ok(dir)
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let dir =
+        rustix::fs::openat(parent, name, flags, Mode::empty()).map_err(|errno| refused("cannot open the directory", errno))?;
+    let dressed = dress(dir.as_fd(), mode, owner)?;
+    Ok((dir, made || dressed))
 }
 
 /// Opens the directory that holds `path` and answers it with the last component.
@@ -144,6 +164,7 @@ fn refused(what: &str, errno: Errno) -> Error {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests put on the disk what they need")]
 mod tests {
     use super::*;
     use std::fs;

@@ -134,14 +134,14 @@ impl Ledger {
             let age = entry.retired_at.map(|retired| now.duration_since(retired));
             age.is_some_and(|age| Duration::try_from(age).is_ok_and(|age| age > keep))
         };
-        let old: Vec<StoreId> = lock(&self.entries).values().filter(|entry| is_old(entry)).map(|entry| entry.store_id.clone()).collect();
-        for store in old {
-            // Whoever has the turn is writing this entry anew.
-            let busy = lock(&self.gates).get(&store).is_some_and(|gate| gate.strong_count() > 0);
-            if !busy {
-                remove(&self.path(&store))?;
-                lock(&self.entries).remove(&store);
-            }
+        // Nobody gets a turn while the gates are locked, and whoever has one is writing that entry anew.
+        let gates = lock(&self.gates);
+        let is_idle = |store: &StoreId| gates.get(store).is_none_or(|gate| gate.strong_count() == 0);
+        let mut entries = lock(&self.entries);
+        let old = entries.values().filter(|entry| is_old(entry) && is_idle(&entry.store_id));
+        for store in old.map(|entry| entry.store_id.clone()).collect::<Vec<_>>() {
+            remove(&self.path(&store))?;
+            entries.remove(&store);
         }
         Ok(())
     }
@@ -193,7 +193,9 @@ fn store_files(dir: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn read(path: &Path) -> Result<Entry> {
-    let corrupt = |why: String| Error::new(Code::Corrupt, format!("a ledger file cannot be understood: {why}")).with("path", path.display());
+    let corrupt = |why: String| {
+        Error::new(Code::Corrupt, format!("a ledger file cannot be understood: {why}")).with("path", path.display())
+    };
     let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
     let entry: Entry = serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
     let name = path.file_stem().and_then(|name| name.to_str());

@@ -33,7 +33,9 @@ impl CloudflareAccount {
             Err(error.with("domain", primary).during("cloudflare.discover_account"))
         };
         let list = api::zones::named(primary, client.account());
-        let zones = page::read_all(client, &list, api::zones::PER_PAGE, None).await.map_err(|failure| Error::from(failure).during("cloudflare.discover_account"))?;
+        let zones = page::read_all(client, &list, api::zones::PER_PAGE, None)
+            .await
+            .map_err(|failure| Error::from(failure).during("cloudflare.discover_account"))?;
         let named: Vec<WireZone> = zones.into_iter().filter(|zone| zone.name == primary.as_str()).collect();
         if named.is_empty() {
             return missing("is in no Cloudflare account this token sees");
@@ -41,9 +43,15 @@ impl CloudflareAccount {
         for zone in named {
             if zone.facts()?.status == ZoneStatus::Active {
                 let Some(account) = zone.account else {
-                    return Err(Error::new(Code::CloudflareAnswer, "Cloudflare answered a zone without its account"));
+                    return Err(Error::new(
+                        Code::CloudflareAnswer,
+                        "Cloudflare answered a zone without its account",
+                    ));
                 };
-                return Ok(Self { client: client.clone(), id: account.id });
+                return Ok(Self {
+                    client: client.clone(),
+                    id: account.id,
+                });
             }
         }
         missing("is not active: its registrar does not name Cloudflare's name servers yet")

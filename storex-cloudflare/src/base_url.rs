@@ -17,9 +17,14 @@ pub(crate) struct BaseUrl {
 impl BaseUrl {
     /// Checks an address: https anywhere, http on loopback only; no user, query or fragment.
     pub(crate) fn parse(text: &str, loopback_only: bool) -> Result<Self> {
-        let refuse = |why: &str| Err(Error::new(Code::Unusable, format!("the Cloudflare base URL {why}")).with("detail", shown(text)));
-        let Ok(url) = Url::parse(text) else { return refuse("is not a URL") };
-        let Some(host) = url.host_str() else { return refuse("names no host") };
+        let refuse =
+            |why: &str| Err(Error::new(Code::Unusable, format!("the Cloudflare base URL {why}")).with("detail", shown(text)));
+        let Ok(url) = Url::parse(text) else {
+            return refuse("is not a URL");
+        };
+        let Some(host) = url.host_str() else {
+            return refuse("names no host");
+        };
         if !url.username().is_empty() || url.password().is_some() {
             return refuse("holds user information");
         }
@@ -36,7 +41,10 @@ impl BaseUrl {
         if loopback_only && !loopback {
             return refuse("is not on loopback, and this client was told to stay there");
         }
-        Ok(Self { text: url.as_str().trim_end_matches('/').to_owned(), loopback })
+        Ok(Self {
+            text: url.as_str().trim_end_matches('/').to_owned(),
+            loopback,
+        })
     }
 
     /// The address as text.
@@ -75,7 +83,11 @@ mod tests {
         ] {
             assert_eq!(BaseUrl::parse(good, false).expect(good).as_str(), spelled);
         }
-        assert!(BaseUrl::parse("http://127.0.0.1:1", true).expect("loopback").is_plain_loopback());
+        assert!(
+            BaseUrl::parse("http://127.0.0.1:1", true)
+                .expect("loopback")
+                .is_plain_loopback()
+        );
         assert!(!BaseUrl::parse(CLOUDFLARE, false).expect("https").is_plain_loopback());
     }
 

@@ -56,8 +56,20 @@ impl CloudflareClient {
         CloudflareClientBuilder::default()
     }
 
-    pub(crate) fn assemble(http: Http, budget: Budget, clock: Arc<dyn Clock>, account: Option<AccountId>, limits: Limits) -> Self {
-        Self(Arc::new(Inner { http, budget, clock, account, limits }))
+    pub(crate) fn assemble(
+        http: Http,
+        budget: Budget,
+        clock: Arc<dyn Clock>,
+        account: Option<AccountId>,
+        limits: Limits,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            http,
+            budget,
+            clock,
+            account,
+            limits,
+        }))
     }
 
     /// The account it was told to work in.
@@ -81,19 +93,33 @@ impl CloudflareClient {
     /// `cloudflare_denied` when it is unknown, disabled or expired; `unavailable`, `timeout`, `rate_limited`, `cloudflare_answer`.
     pub async fn verify_token(&self, account: Option<&AccountId>) -> Result<TokenFacts> {
         let unknown = |failure: &Failure| matches!(failure, Failure::Refused(refusal) if matches!(refusal.status, 400 | 401 | 403) && !refusal.is_throttled());
-        let answer = match (self.read(&api::token::verify_of_user(), None).await, account.or(self.account())) {
+        let answer = match (
+            self.read(&api::token::verify_of_user(), None).await,
+            account.or(self.account()),
+        ) {
             (Err(failure), Some(account)) if unknown(&failure) => self.read(&api::token::verify_of_account(account), None).await,
             (first, _) => first,
         };
-        let facts = answer.map_err(|failure| Error::from(failure).during("cloudflare.verify_token"))?.result.facts();
+        let facts = answer
+            .map_err(|failure| Error::from(failure).during("cloudflare.verify_token"))?
+            .result
+            .facts();
         if facts.status != TokenStatus::Active {
-            return Err(Error::new(Code::CloudflareDenied, format!("the Cloudflare API token is {:?}", facts.status)).during("cloudflare.verify_token"));
+            return Err(Error::new(
+                Code::CloudflareDenied,
+                format!("the Cloudflare API token is {:?}", facts.status),
+            )
+            .during("cloudflare.verify_token"));
         }
         Ok(facts)
     }
 
     /// Sends a read, repeating it while it can help. Without a deadline it waits for its turn however long that takes.
-    pub(crate) async fn read<T: DeserializeOwned>(&self, endpoint: &Endpoint<T>, deadline: Option<Timestamp>) -> Result<Answer<T>, Failure> {
+    pub(crate) async fn read<T: DeserializeOwned>(
+        &self,
+        endpoint: &Endpoint<T>,
+        deadline: Option<Timestamp>,
+    ) -> Result<Answer<T>, Failure> {
         let mut stop = deadline;
         let mut pause = REPEAT_PAUSE;
         for attempt in 1.. {
@@ -126,7 +152,11 @@ impl CloudflareClient {
         turn.map_err(|error| Failure::Unsent(error.with("detail", endpoint.name())))
     }
 
-    async fn exchange<T: DeserializeOwned>(&self, endpoint: &Endpoint<T>, deadline: Option<Timestamp>) -> Result<Answer<T>, Failure> {
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        endpoint: &Endpoint<T>,
+        deadline: Option<Timestamp>,
+    ) -> Result<Answer<T>, Failure> {
         let left = deadline.map_or(Duration::MAX, |deadline| remaining(self.now(), deadline));
         if left.is_zero() {
             let message = format!("the deadline had passed before {} was sent", endpoint.name());
@@ -147,7 +177,11 @@ impl CloudflareClient {
         if lane == Lane::ZoneSignup && refusal.calls_left.is_some_and(|left| left > 0) {
             self.0.budget.close_signups(refusal.pause());
         } else {
-            tracing::warn!(call = refusal.call, seconds = refusal.pause().as_secs(), "Cloudflare asks to slow down");
+            tracing::warn!(
+                call = refusal.call,
+                seconds = refusal.pause().as_secs(),
+                "Cloudflare asks to slow down"
+            );
             self.0.budget.close(refusal.pause());
         }
     }

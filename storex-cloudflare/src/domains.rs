@@ -10,7 +10,8 @@ use crate::zone_presence::explain;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use storex_core::{
-    Code, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, Hostname, RecordFacts, RecordId, RecordSpec, RecordType, Result, ZoneFacts, ZoneId,
+    Code, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, Hostname, RecordFacts, RecordId, RecordSpec,
+    RecordType, Result, ZoneFacts, ZoneId,
 };
 
 /// How often records in the way are looked at: twice, since somebody may put one there between the look and the change.
@@ -31,14 +32,21 @@ impl CloudflareDomains {
         Self { account }
     }
 
-    async fn records(&self, zone: &ZoneId, comment_prefix: Option<&str>, deadline: Option<Timestamp>) -> Result<Vec<RecordFacts>> {
+    async fn records(
+        &self,
+        zone: &ZoneId,
+        comment_prefix: Option<&str>,
+        deadline: Option<Timestamp>,
+    ) -> Result<Vec<RecordFacts>> {
         let list = dns_records::list(zone, comment_prefix);
         let records = match page::read_all(self.account.client(), &list, dns_records::PER_PAGE, deadline).await {
             Ok(records) => records,
             Err(failure) => return Err(self.zone_error(zone, failure, deadline).await),
         };
         let facts: Vec<RecordFacts> = records.into_iter().map(WireRecord::facts).collect::<Result<_>>()?;
-        let wanted = |record: &RecordFacts| comment_prefix.is_none_or(|prefix| record.comment.as_deref().is_some_and(|comment| comment.starts_with(prefix)));
+        let wanted = |record: &RecordFacts| {
+            comment_prefix.is_none_or(|prefix| record.comment.as_deref().is_some_and(|comment| comment.starts_with(prefix)))
+        };
         Ok(facts.into_iter().filter(wanted).collect())
     }
 
@@ -50,7 +58,13 @@ impl CloudflareDomains {
     }
 
     /// Carries the plan out in one transaction.
-    async fn apply(&self, cx: &EffectCx, zone: &ZoneId, records: &[RecordSpec], plan: RecordPlan) -> Result<Vec<RecordFacts>, Failure> {
+    async fn apply(
+        &self,
+        cx: &EffectCx,
+        zone: &ZoneId,
+        records: &[RecordSpec],
+        plan: RecordPlan,
+    ) -> Result<Vec<RecordFacts>, Failure> {
         let comment = cx.mark.to_string();
         let (mut patches, mut posts) = (Vec::new(), Vec::new());
         for (record, source) in records.iter().zip(&plan.sources) {
@@ -83,7 +97,8 @@ impl CloudflareDomains {
             }
             match self.apply(cx, zone, records, plan).await {
                 Ok(facts) => return Ok(facts),
-                Err(Failure::Refused(refusal)) if look < LOOKS && (refusal.is_record_conflict() || refusal.is_record_missing()) => {}
+                Err(Failure::Refused(refusal))
+                    if look < LOOKS && (refusal.is_record_conflict() || refusal.is_record_missing()) => {}
                 Err(failure) => return Err(self.zone_error(zone, failure, deadline).await),
             }
         }
@@ -138,7 +153,11 @@ fn in_order_asked(plan: RecordPlan, answer: WireBatch) -> Result<Vec<RecordFacts
             Source::Patched(_) => patched.next(),
             Source::Posted => posted.next(),
         };
-        facts.push(record.ok_or_else(|| Error::new(Code::CloudflareAnswer, "Cloudflare answered fewer records than it was sent"))?.facts()?);
+        facts.push(
+            record
+                .ok_or_else(|| Error::new(Code::CloudflareAnswer, "Cloudflare answered fewer records than it was sent"))?
+                .facts()?,
+        );
     }
     Ok(facts)
 }
@@ -151,12 +170,19 @@ impl DomainProvider for CloudflareDomains {
 
     async fn find_zone(&self, name: &Hostname) -> Result<Option<ZoneFacts>> {
         let found = self.account.zone_named(name, None).await;
-        found.and_then(|zone| zone.map(|zone| zone.facts()).transpose()).map_err(|error| error.during("domains.find_zone"))
+        found
+            .and_then(|zone| zone.map(|zone| zone.facts()).transpose())
+            .map_err(|error| error.during("domains.find_zone"))
     }
 
     async fn ensure_zone(&self, cx: &EffectCx, name: &Hostname) -> Result<ZoneFacts> {
         let during = |error: Error| error.during("domains.ensure_zone").with("domain", name);
-        match self.account.client().effect(&zones::create(self.account.id(), name), cx.deadline).await {
+        match self
+            .account
+            .client()
+            .effect(&zones::create(self.account.id(), name), cx.deadline)
+            .await
+        {
             Ok(zone) => zone.facts().map_err(|error| during(error.into_unclear())),
             Err(Failure::Refused(refusal)) if refusal.is_zone_exists() => {
                 let found = self.account.zone_named(name, Some(cx.deadline)).await.map_err(during)?;
@@ -168,7 +194,9 @@ impl DomainProvider for CloudflareDomains {
     }
 
     async fn list_records(&self, zone: &ZoneId, comment_prefix: Option<&str>) -> Result<Vec<RecordFacts>> {
-        self.records(zone, comment_prefix, None).await.map_err(|error| error.during("domains.list_records"))
+        self.records(zone, comment_prefix, None)
+            .await
+            .map_err(|error| error.during("domains.list_records"))
     }
 
     async fn ensure_records(&self, cx: &EffectCx, zone: &ZoneId, records: &[RecordSpec]) -> Result<Vec<RecordFacts>> {
@@ -179,7 +207,9 @@ impl DomainProvider for CloudflareDomains {
             let message = "an MX record needs a priority, which a record specification does not hold";
             return Err(Error::new(Code::Unsupported, message).during("domains.ensure_records"));
         }
-        self.ensure_all(cx, zone, records).await.map_err(|error| error.during("domains.ensure_records"))
+        self.ensure_all(cx, zone, records)
+            .await
+            .map_err(|error| error.during("domains.ensure_records"))
     }
 
     async fn remove(&self, cx: &EffectCx, object: &DomainObject) -> Result<()> {

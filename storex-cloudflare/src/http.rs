@@ -36,7 +36,12 @@ impl Http {
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
             .ok()
             .filter(|_| !token.expose().is_empty() && token.expose().bytes().all(|b| b.is_ascii_graphic()))
-            .ok_or_else(|| Error::new(Code::Unusable, "the Cloudflare API token is empty or holds characters no token has"))?;
+            .ok_or_else(|| {
+                Error::new(
+                    Code::Unusable,
+                    "the Cloudflare API token is empty or holds characters no token has",
+                )
+            })?;
         authorization.set_sensitive(true);
         ensure_crypto_provider();
         let mut builder = reqwest::Client::builder()
@@ -50,8 +55,15 @@ impl Http {
         if base.is_plain_loopback() {
             builder = builder.tls_certs_only([]);
         }
-        let client = builder.build().map_err(|error| Error::new(Code::Unusable, "cannot set up TLS for Cloudflare").caused_by(error.without_url()))?;
-        Ok(Self { client, base, token, authorization })
+        let client = builder
+            .build()
+            .map_err(|error| Error::new(Code::Unusable, "cannot set up TLS for Cloudflare").caused_by(error.without_url()))?;
+        Ok(Self {
+            client,
+            base,
+            token,
+            authorization,
+        })
     }
 
     /// The address calls go to.
@@ -60,9 +72,17 @@ impl Http {
     }
 
     /// Sends the call once and waits at most `timeout` for the whole answer.
-    pub(crate) async fn send<T: DeserializeOwned>(&self, endpoint: &Endpoint<T>, timeout: Duration) -> Result<Answer<T>, Failure> {
+    pub(crate) async fn send<T: DeserializeOwned>(
+        &self,
+        endpoint: &Endpoint<T>,
+        timeout: Duration,
+    ) -> Result<Answer<T>, Failure> {
         let url = format!("{}{}", self.base.as_str(), endpoint.path);
-        let mut request = self.client.request(endpoint.method.clone(), url).query(&endpoint.query).timeout(timeout);
+        let mut request = self
+            .client
+            .request(endpoint.method.clone(), url)
+            .query(&endpoint.query)
+            .timeout(timeout);
         if let Some(body) = &endpoint.body {
             request = request.json(body);
         }
@@ -77,15 +97,27 @@ impl Http {
             // The status alone settles a 429, whatever became of its body.
             Err(_) if status == 429 => Vec::new(),
             Err(Some(error)) => return Err(self.broken(endpoint, error)),
-            Err(None) => return Err(doubt(endpoint, Code::CloudflareAnswer, "answered more than anybody would read").with_status(status)),
+            Err(None) => {
+                return Err(doubt(endpoint, Code::CloudflareAnswer, "answered more than anybody would read").with_status(status));
+            }
         };
-        let refusal = |errors| Refusal { call: endpoint.name(), status, errors: self.scrubbed(errors), retry_after, calls_left };
+        let refusal = |errors| Refusal {
+            call: endpoint.name(),
+            status,
+            errors: self.scrubbed(errors),
+            retry_after,
+            calls_left,
+        };
         match wire::read::<T>(status, &body) {
             Reading::Success(answer) => Ok(answer),
             Reading::Refused(errors) => Err(judged(endpoint, refusal(errors))),
             Reading::Unreadable(_) if status == 429 => Err(Failure::Refused(refusal(Vec::new()))),
-            Reading::Unreadable(_) if status >= 500 => Err(doubt(endpoint, Code::Unavailable, "failed on Cloudflare's side").with_status(status)),
-            Reading::Unreadable(why) => Err(doubt(endpoint, Code::CloudflareAnswer, format!("got an answer that {why}")).with_status(status)),
+            Reading::Unreadable(_) if status >= 500 => {
+                Err(doubt(endpoint, Code::Unavailable, "failed on Cloudflare's side").with_status(status))
+            }
+            Reading::Unreadable(why) => {
+                Err(doubt(endpoint, Code::CloudflareAnswer, format!("got an answer that {why}")).with_status(status))
+            }
         }
     }
 
@@ -93,7 +125,9 @@ impl Http {
     fn broken<T>(&self, endpoint: &Endpoint<T>, error: reqwest::Error) -> Failure {
         let error = error.without_url();
         if error.is_builder() {
-            return Failure::Unsent(Error::new(Code::Internal, format!("cannot build the request for {}", endpoint.name())).caused_by(error));
+            return Failure::Unsent(
+                Error::new(Code::Internal, format!("cannot build the request for {}", endpoint.name())).caused_by(error),
+            );
         }
         if error.is_connect() {
             let message = format!("cannot reach Cloudflare at {}", self.base.as_str());
@@ -123,7 +157,10 @@ impl Http {
 
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Http").field("base", &self.base).field("token", &self.token).finish_non_exhaustive()
+        f.debug_struct("Http")
+            .field("base", &self.base)
+            .field("token", &self.token)
+            .finish_non_exhaustive()
     }
 }
 
@@ -135,14 +172,20 @@ fn judged<T>(endpoint: &Endpoint<T>, refusal: Refusal) -> Failure {
     let mut failure = doubt(endpoint, Code::Unavailable, "failed on Cloudflare's side").with_status(refusal.status);
     if let (Failure::Doubt(error), Some(first)) = (&mut failure, refusal.errors.first()) {
         let told = std::mem::replace(error, Error::new(Code::Internal, ""));
-        *error = told.with("cloudflare_code", first.code).with("cloudflare_message", &first.message);
+        *error = told
+            .with("cloudflare_code", first.code)
+            .with("cloudflare_message", &first.message);
     }
     failure
 }
 
 fn doubt<T>(endpoint: &Endpoint<T>, code: Code, what: impl fmt::Display) -> Failure {
     let error = Error::new(code, format!("{} {what}", endpoint.name()));
-    Failure::Doubt(if endpoint.method == Method::GET { error } else { error.into_unclear() })
+    Failure::Doubt(if endpoint.method == Method::GET {
+        error
+    } else {
+        error.into_unclear()
+    })
 }
 
 impl Failure {
@@ -175,7 +218,9 @@ fn pause(headers: &HeaderMap) -> Option<Duration> {
 /// `r` of `Ratelimit: "default";r=50;t=30` (Cloudflare docs, "Rate limits" of the API). The smallest when there are several.
 fn calls_left(headers: &HeaderMap) -> Option<u64> {
     let text = headers.get("ratelimit")?.to_str().ok()?;
-    text.split([';', ',']).filter_map(|part| part.trim().strip_prefix("r=")?.parse().ok()).min()
+    text.split([';', ','])
+        .filter_map(|part| part.trim().strip_prefix("r=")?.parse().ok())
+        .min()
 }
 
 #[cfg(test)]
@@ -187,8 +232,14 @@ mod tests {
         let mut headers = HeaderMap::new();
         assert_eq!((pause(&headers), calls_left(&headers)), (None, None));
         headers.insert(RETRY_AFTER, HeaderValue::from_static("42"));
-        headers.insert("ratelimit", HeaderValue::from_static("\"default\";r=50;t=30, \"burst\";r=3;t=1"));
-        assert_eq!((pause(&headers), calls_left(&headers)), (Some(Duration::from_secs(42)), Some(3)));
+        headers.insert(
+            "ratelimit",
+            HeaderValue::from_static("\"default\";r=50;t=30, \"burst\";r=3;t=1"),
+        );
+        assert_eq!(
+            (pause(&headers), calls_left(&headers)),
+            (Some(Duration::from_secs(42)), Some(3))
+        );
         headers.insert(RETRY_AFTER, HeaderValue::from_static("Wed, 21 Oct 2026 07:28:00 GMT"));
         headers.insert("ratelimit", HeaderValue::from_static("nonsense"));
         assert_eq!((pause(&headers), calls_left(&headers)), (None, None));

@@ -23,7 +23,10 @@ pub(crate) async fn read_all<T: DeserializeOwned>(
             return Ok(items);
         }
     }
-    Err(Failure::Doubt(Error::new(Code::CloudflareAnswer, format!("the pages of {} do not fit together", endpoint.name()))))
+    Err(Failure::Doubt(Error::new(
+        Code::CloudflareAnswer,
+        format!("the pages of {} do not fit together", endpoint.name()),
+    )))
 }
 
 async fn read_once<T: DeserializeOwned>(
@@ -35,11 +38,17 @@ async fn read_once<T: DeserializeOwned>(
     let mut items = Vec::new();
     let mut announced = None;
     for page in 1_u64.. {
-        let wanted = endpoint.clone().query("page", page.to_string()).query("per_page", per_page.to_string());
+        let wanted = endpoint
+            .clone()
+            .query("page", page.to_string())
+            .query("per_page", per_page.to_string());
         let answer = client.read(&wanted, deadline).await?;
         // Without a total nothing proves that this is all: an error, since asking again will not bring one.
         let Some(total) = answer.info.as_ref().and_then(|info| info.total_count) else {
-            return Err(Failure::Doubt(Error::new(Code::CloudflareAnswer, format!("{} answered a list without a total", endpoint.name()))));
+            return Err(Failure::Doubt(Error::new(
+                Code::CloudflareAnswer,
+                format!("{} answered a list without a total", endpoint.name()),
+            )));
         };
         let here = answer.result.len() as u64;
         let counted = answer.info.and_then(|info| info.count).unwrap_or(here);

@@ -27,7 +27,9 @@ impl CloudflareTunnels {
     async fn named(&self, name: &str, deadline: Option<Timestamp>) -> Result<Option<TunnelFacts>> {
         let list = tunnels::named(self.account.id(), name);
         let found = page::read_all(self.account.client(), &list, tunnels::PER_PAGE, deadline).await?;
-        let live = found.into_iter().find(|tunnel| tunnel.name == name && tunnel.deleted_at.is_none());
+        let live = found
+            .into_iter()
+            .find(|tunnel| tunnel.name == name && tunnel.deleted_at.is_none());
         live.map(|tunnel| tunnel.facts()).transpose()
     }
 
@@ -40,7 +42,8 @@ impl CloudflareTunnels {
     async fn replace(&self, cx: &EffectCx, id: &TunnelId, document: &TunnelDocument, expected_version: u64) -> Result<u64> {
         let (version, current) = self.configuration(id, Some(cx.deadline)).await?;
         if version != expected_version {
-            let message = format!("the tunnel's configuration has version {version}, not {expected_version}: somebody else wrote it");
+            let message =
+                format!("the tunnel's configuration has version {version}, not {expected_version}: somebody else wrote it");
             return Err(Error::new(Code::VersionConflict, message));
         }
         if same_document(&current, document) {
@@ -66,7 +69,10 @@ fn canonical(value: &Value) -> Value {
                 Value::String(text) => key == "hostname" && text.is_empty(),
                 _ => false,
             };
-            let kept = fields.iter().map(|(key, value)| (key.clone(), canonical(value))).filter(|(key, value)| !says_nothing(key, value));
+            let kept = fields
+                .iter()
+                .map(|(key, value)| (key.clone(), canonical(value)))
+                .filter(|(key, value)| !says_nothing(key, value));
             Value::Object(kept.collect())
         }
         Value::Array(items) => items.iter().map(canonical).collect(),
@@ -82,26 +88,48 @@ impl TunnelRoutes for CloudflareTunnels {
 
     async fn ensure(&self, cx: &EffectCx, name: &str) -> Result<TunnelFacts> {
         let during = |error: Error| error.during("tunnel.ensure").with("detail", name);
-        match self.account.client().effect(&tunnels::create(self.account.id(), name), cx.deadline).await {
+        match self
+            .account
+            .client()
+            .effect(&tunnels::create(self.account.id(), name), cx.deadline)
+            .await
+        {
             Ok(tunnel) => tunnel.facts().map_err(|error| during(error.into_unclear())),
             Err(Failure::Refused(refusal)) if refusal.is_tunnel_exists() => {
-                let vanished = || Error::new(Code::CloudflareAnswer, "Cloudflare says the tunnel exists and does not list it");
-                self.named(name, Some(cx.deadline)).await.and_then(|found| found.ok_or_else(vanished)).map_err(during)
+                let vanished = || {
+                    Error::new(
+                        Code::CloudflareAnswer,
+                        "Cloudflare says the tunnel exists and does not list it",
+                    )
+                };
+                self.named(name, Some(cx.deadline))
+                    .await
+                    .and_then(|found| found.ok_or_else(vanished))
+                    .map_err(during)
             }
             Err(failure) => Err(during(failure.into())),
         }
     }
 
     async fn load(&self, id: &TunnelId) -> Result<(u64, TunnelDocument)> {
-        self.configuration(id, None).await.map_err(|error| error.during("tunnel.load"))
+        self.configuration(id, None)
+            .await
+            .map_err(|error| error.during("tunnel.load"))
     }
 
     async fn store(&self, cx: &EffectCx, id: &TunnelId, document: &TunnelDocument, expected_version: u64) -> Result<u64> {
-        self.replace(cx, id, document, expected_version).await.map_err(|error| error.during("tunnel.store"))
+        self.replace(cx, id, document, expected_version)
+            .await
+            .map_err(|error| error.during("tunnel.store"))
     }
 
     async fn remove(&self, cx: &EffectCx, id: &TunnelId) -> Result<()> {
-        match self.account.client().effect(&tunnels::delete(self.account.id(), id), cx.deadline).await {
+        match self
+            .account
+            .client()
+            .effect(&tunnels::delete(self.account.id(), id), cx.deadline)
+            .await
+        {
             Ok(_) => Ok(()),
             Err(Failure::Refused(refusal)) if refusal.is_missing() => Ok(()),
             Err(failure) => Err(Error::from(failure).during("tunnel.remove")),
@@ -119,7 +147,8 @@ mod tests {
 
     #[test]
     fn documents_that_differ_only_in_what_says_nothing_are_the_same() {
-        let plain = json!({"ingress": [{"hostname": "a.com", "service": "http://127.0.0.1:4001"}, {"service": "http_status:404"}]});
+        let plain =
+            json!({"ingress": [{"hostname": "a.com", "service": "http://127.0.0.1:4001"}, {"service": "http_status:404"}]});
         for same in [
             json!({"warp-routing": {"enabled": false}, "ingress": [{"service": "http://127.0.0.1:4001", "originRequest": {}, "hostname": "a.com"}, {"hostname": "", "service": "http_status:404"}]}),
             json!({"originRequest": {}, "ingress": [{"hostname": "a.com", "path": null, "service": "http://127.0.0.1:4001"}, {"service": "http_status:404"}]}),

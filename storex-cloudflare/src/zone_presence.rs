@@ -22,13 +22,17 @@ pub(crate) async fn explain(account: &CloudflareAccount, zone: &ZoneId, refusal:
         return refusal.into();
     }
     // A list that cannot be read proves nothing; the refusal stands.
-    let Ok(zones) = account.zones(deadline).await else { return refusal.into() };
+    let Ok(zones) = account.zones(deadline).await else {
+        return refusal.into();
+    };
     let Some(found) = zones.iter().find(|candidate| candidate.id() == zone.as_str()) else {
         return Error::new(Code::NotFound, "the account has no such zone").with("detail", zone);
     };
     let created = found.facts().ok().and_then(|facts| facts.created_at);
     if created.is_some_and(|created| remaining(created, account.client().now()) < YOUNG) {
-        return Error::new(Code::Unavailable, "the zone is so new that Cloudflare does not serve it yet").with("detail", zone).retry_after(TRY_AGAIN);
+        return Error::new(Code::Unavailable, "the zone is so new that Cloudflare does not serve it yet")
+            .with("detail", zone)
+            .retry_after(TRY_AGAIN);
     }
     refusal.into()
 }

@@ -19,16 +19,17 @@ use crate::operation::{Driver, OperationDoc};
 use crate::resource::Providers;
 use crate::{Notifier, OperationId};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 type Watchers = HashMap<OperationId, watch::Sender<Option<Arc<OperationDoc>>>>;
 
 /// A running control plane. Cheap to clone; clones are the same control plane. Two controllers in one process are independent, and nothing
 /// global is installed.
 ///
-/// Operations run as tasks of the ambient tokio runtime. Dropping every clone does not stop them; they end with the runtime, and the next
-/// controller on the same repo resumes them.
+/// Operations run as tasks of the ambient tokio runtime. Dropping a handle never stops one; [`Controller::stop`] and the end of the runtime do,
+/// and the next controller on the same repo resumes them.
 #[derive(Clone, Debug)]
 pub struct Controller {
     inner: Arc<Inner>,
@@ -43,11 +44,20 @@ struct Inner {
     /// Documents of the operations driven here, as they change.
     watchers: Mutex<Watchers>,
     readiness: RwLock<Readiness>,
+    /// Tasks that drive operations.
+    tasks: Mutex<JoinSet<()>>,
 }
 
 impl Controller {
     fn providers(&self) -> &Providers {
         &self.inner.providers
+    }
+
+    /// Stops driving operations, as a crash would: what was on its way is in doubt, and the next controller on the same repo looks for it.
+    /// Returns when no task of this controller sends anything any more.
+    pub async fn stop(&self) {
+        let mut tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        tasks.shutdown().await;
     }
 
     /// What the controller was built with.

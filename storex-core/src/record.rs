@@ -142,15 +142,13 @@ pub struct DueRecord {
     pub due_at: Timestamp,
 }
 
-/// A message to deliver.
+/// A message to deliver. Gone once it is delivered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OutboxRecord {
     /// The message.
     pub notification: Notification,
     /// Deliveries that did not succeed.
     pub failures: u32,
-    /// When it was delivered.
-    pub delivered_at: Option<Timestamp>,
     /// Why it can never be delivered.
     pub dead: Option<String>,
 }

@@ -13,7 +13,8 @@ impl Batch<'_> {
             Some(held) => Ok(ClaimOutcome::Taken(held)),
             None => {
                 let record = encode(&ClaimRecord::new(claim))?;
-                self.claims.insert((claim.namespace.as_str(), claim.name.as_str()), record.as_slice())?;
+                self.claims
+                    .insert((claim.namespace.as_str(), claim.name.as_str()), record.as_slice())?;
                 self.changes.file = true;
                 Ok(ClaimOutcome::Held)
             }
@@ -31,7 +32,10 @@ impl Batch<'_> {
             }
         }
         let Some(name) = free else { return Ok(None) };
-        self.claim(&Claim { name: name.clone(), ..claim.clone() })?;
+        self.claim(&Claim {
+            name: name.clone(),
+            ..claim.clone()
+        })?;
         Ok(Some(name.clone()))
     }
 
@@ -45,7 +49,9 @@ impl Batch<'_> {
     }
 
     fn holder(&self, namespace: &str, name: &str) -> Outcome<Option<Claim>> {
-        let Some(bytes) = self.claims.get((namespace, name))? else { return Ok(None) };
+        let Some(bytes) = self.claims.get((namespace, name))? else {
+            return Ok(None);
+        };
         let record = ClaimRecord::decode(bytes.value()).map_err(|error| error.with("namespace", namespace).with("name", name))?;
         Ok(Some(record.into_claim(namespace, name)))
     }

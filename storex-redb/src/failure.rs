@@ -13,12 +13,23 @@ pub(crate) struct Failure {
 impl Failure {
     /// The file holds something storex cannot have written.
     pub(crate) fn corrupt(message: impl Into<String>) -> Self {
-        Self { code: Code::Corrupt, message: message.into() }
+        Self {
+            code: Code::Corrupt,
+            message: message.into(),
+        }
     }
 
     /// The file cannot be read or written now.
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
-        Self { code: Code::Unavailable, message: message.into() }
+        Self {
+            code: Code::Unavailable,
+            message: message.into(),
+        }
+    }
+
+    /// redb panicked, as it does on some damage.
+    pub(crate) fn broken_down() -> Self {
+        Self::corrupt("using the store file broke down: it may be damaged; restart storex, which checks it")
     }
 
     /// The error of a call that has written nothing.
@@ -108,16 +119,18 @@ stop_from!(StorageError, TableError, TransactionError);
 pub(crate) fn opening(error: DatabaseError) -> Error {
     use std::io::ErrorKind::{InvalidData, UnexpectedEof};
     match error {
-        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
-            Error::new(Code::DirectoryBusy, "the store file is held by another storex: stop it first, or choose another directory")
-        }
+        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => Error::new(
+            Code::DirectoryBusy,
+            "the store file is held by another storex: stop it first, or choose another directory",
+        ),
         DatabaseError::Storage(StorageError::Io(error)) if matches!(error.kind(), InvalidData | UnexpectedEof) => {
             Error::new(Code::Corrupt, format!("the store file is none, or was cut short: {error}"))
         }
         DatabaseError::Storage(error) => Failure::from(error).refused(),
-        DatabaseError::UpgradeRequired(version) => {
-            Error::new(Code::Unusable, format!("the store file has the old format {version} of redb: upgrade it with redb's own tool"))
-        }
+        DatabaseError::UpgradeRequired(version) => Error::new(
+            Code::Unusable,
+            format!("the store file has the old format {version} of redb: upgrade it with redb's own tool"),
+        ),
         other => Error::new(Code::Corrupt, format!("the store file cannot be repaired: {other}")),
     }
 }

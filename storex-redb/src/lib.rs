@@ -29,4 +29,7 @@ mod schema;
 mod stores;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use stores::RedbStores;

@@ -33,7 +33,9 @@ impl Batch<'_> {
 
     /// Removes the row if it has the version.
     pub(crate) fn delete(&mut self, table: Table, id: &str, version: u64) -> Outcome<()> {
-        let Some(stored) = self.stored(table.as_str(), id)? else { return Ok(()) };
+        let Some(stored) = self.stored(table.as_str(), id)? else {
+            return Ok(());
+        };
         if stored.version != version {
             return Err(conflict(table, id, format!("has version {}, not {version}", stored.version)).into());
         }
@@ -42,13 +44,25 @@ impl Batch<'_> {
     }
 
     fn stored(&self, table: &str, id: &str) -> Outcome<Option<Stored>> {
-        let Some(bytes) = self.rows.get((table, id))? else { return Ok(None) };
+        let Some(bytes) = self.rows.get((table, id))? else {
+            return Ok(None);
+        };
         let record = RowRecord::decode(bytes.value()).map_err(|error| error.with("table", table).with("id", id))?;
         let (nonce, indexes) = (record.nonce.into_owned(), record.indexes.into_owned());
-        Ok(Some(Stored { version: record.version, nonce, indexes }))
+        Ok(Some(Stored {
+            version: record.version,
+            nonce,
+            indexes,
+        }))
     }
 
-    fn reindex(&mut self, table: &str, id: &str, before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Outcome<()> {
+    fn reindex(
+        &mut self,
+        table: &str,
+        id: &str,
+        before: &BTreeMap<String, String>,
+        after: &BTreeMap<String, String>,
+    ) -> Outcome<()> {
         for (name, value) in before.iter().filter(|(name, value)| after.get(*name) != Some(value)) {
             self.indexes.remove((table, name.as_str(), value.as_str(), id))?;
         }
@@ -67,10 +81,16 @@ fn next_version(table: Table, id: &str, seen: Option<u64>, expected: Expected) -
         (Some(seen), Expected::Version(wanted)) if seen == wanted => Ok(seen + 1),
         (Some(seen), Expected::Absent) => Err(conflict(table, id, format!("exists with version {seen}"))),
         (Some(seen), Expected::Version(wanted)) => Err(conflict(table, id, format!("has version {seen}, not {wanted}"))),
-        (None, Expected::Version(wanted)) => Err(conflict(table, id, format!("does not exist, let alone with version {wanted}"))),
+        (None, Expected::Version(wanted)) => Err(conflict(
+            table,
+            id,
+            format!("does not exist, let alone with version {wanted}"),
+        )),
     }
 }
 
 fn conflict(table: Table, id: &str, how: impl std::fmt::Display) -> Error {
-    Error::new(Code::VersionConflict, format!("the document {how}")).with("table", table).with("id", id)
+    Error::new(Code::VersionConflict, format!("the document {how}"))
+        .with("table", table)
+        .with("id", id)
 }

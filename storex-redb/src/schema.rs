@@ -29,9 +29,14 @@ pub(crate) fn prepare(database: &Database) -> Result<()> {
         KNOWN => Ok(()),
         version if version > KNOWN => Err(Error::new(
             Code::Unusable,
-            format!("the file was written by a newer storex: it has layout {version}, this build knows {KNOWN}; run a newer storex"),
+            format!(
+                "the file was written by a newer storex: it has layout {version}, this build knows {KNOWN}; run a newer storex"
+            ),
         )),
-        version => Err(Error::new(Code::Corrupt, format!("the file names layout {version}, which never existed"))),
+        version => Err(Error::new(
+            Code::Corrupt,
+            format!("the file names layout {version}, which never existed"),
+        )),
     }
 }
 

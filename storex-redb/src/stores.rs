@@ -1,6 +1,6 @@
 //! The repo over one open file.
 
-use crate::failure::Stop;
+use crate::failure::{Failure, Stop};
 use crate::leases::Leases;
 use crate::writer::Writer;
 use crate::{file, schema};
@@ -50,7 +50,17 @@ impl RedbStores {
     pub(crate) fn over(database: Database, path: &Path, clock: Arc<dyn Clock>) -> Self {
         let (writer, leases, commits) = (Writer::default(), Mutex::default(), AtomicU64::new(0));
         let changed = watch::Sender::new(());
-        Self { shared: Arc::new(Shared { database, writer, leases, clock, changed, commits, path: path.to_owned() }) }
+        Self {
+            shared: Arc::new(Shared {
+                database,
+                writer,
+                leases,
+                clock,
+                changed,
+                commits,
+                path: path.to_owned(),
+            }),
+        }
     }
 
     /// How many durable commits this repo made since it was opened. Concurrent writes share one; calls that change nothing make none.
@@ -59,21 +69,29 @@ impl RedbStores {
     }
 
     /// Reads on a thread that may block.
-    pub(crate) async fn read<T: Send + 'static>(&self, work: impl FnOnce(&Database) -> Result<T, Stop> + Send + 'static) -> Result<T> {
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<T> {
         let shared = Arc::clone(&self.shared);
         let read = tokio::task::spawn_blocking(move || work(&shared.database)).await;
         match read {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(Stop::Refused(error))) => Err(error),
             Ok(Err(Stop::Failed(failure))) => Err(failure.refused()),
-            Err(stopped) if stopped.is_cancelled() => Err(Error::new(Code::Unavailable, "the read was given up on: storex is stopping")),
-            Err(panicked) => Err(Error::new(Code::Corrupt, "reading the store file broke down").caused_by(panicked)),
+            Err(stopped) if stopped.is_cancelled() => {
+                Err(Error::new(Code::Unavailable, "the read was given up on: storex is stopping"))
+            }
+            Err(panicked) => Err(Failure::broken_down().refused().caused_by(panicked)),
         }
     }
 }
 
 impl fmt::Debug for RedbStores {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedbStores").field("path", &self.shared.path).field("commits", &self.commits()).finish_non_exhaustive()
+        f.debug_struct("RedbStores")
+            .field("path", &self.shared.path)
+            .field("commits", &self.commits())
+            .finish_non_exhaustive()
     }
 }

@@ -8,6 +8,7 @@ use crate::failure::{Failure, Stop};
 use crate::stores::Shared;
 use redb::Durability;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use storex_core::{Code, Error, Result};
@@ -108,21 +109,31 @@ where
     F: FnOnce(&mut Batch<'_>) -> Outcome<T> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
-    if shared.writer.join(Box::new(Task { work: Some(work), outcome: None, reply })) {
+    if shared.writer.join(Box::new(Task {
+        work: Some(work),
+        outcome: None,
+        reply,
+    })) {
         let drain = Drain(Some(Arc::clone(shared)));
         tokio::task::spawn_blocking(move || drain.run());
     }
-    answer.await.unwrap_or_else(|_| Err(Error::unclear(Code::Unavailable, "the write was given up on: storex is stopping")))
+    answer.await.unwrap_or_else(|_| {
+        Err(Error::unclear(
+            Code::Unavailable,
+            "the write was given up on: storex is stopping",
+        ))
+    })
 }
 
-/// The one task that drains the queue. Dropped before its end (the runtime stops, redb panics), it gives up on what waits.
+/// The one task that drains the queue. Dropped before it ran, by a runtime that stops, it gives up on what waits.
 struct Drain(Option<Arc<Shared>>);
 
 impl Drain {
     fn run(mut self) {
         while let Some(shared) = &self.0 {
             let mut jobs = shared.writer.next_batch();
-            let commit = shared.commit(&mut jobs);
+            let commit =
+                catch_unwind(AssertUnwindSafe(|| shared.commit(&mut jobs))).unwrap_or_else(|_| Err(Failure::broken_down()));
             if shared.writer.rest() {
                 // The file is let go before the last answers, so that a caller who then drops its repo finds the file closed.
                 self.0 = None;
@@ -154,7 +165,11 @@ impl Shared {
             jobs.iter_mut().try_for_each(|job| job.apply(&mut batch))?;
             batch.changes
         };
-        let Changes { file, rows, leases: given } = changes;
+        let Changes {
+            file,
+            rows,
+            leases: given,
+        } = changes;
         if file {
             transaction.commit()?;
             self.commits.fetch_add(1, Ordering::Relaxed);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -123,6 +124,7 @@ impl SimulatorBuilder {
                 tokens: self.tokens,
                 limits: self.limits,
                 clock: self.clock,
+                moment: AtomicU64::new(world.moment),
                 world: Mutex::new(world),
                 desk: Mutex::new(Desk::default()),
                 waiting: Waiting::default(),

@@ -94,7 +94,7 @@ impl Simulator {
     async fn answer(self, call: ApiCall) -> Response {
         let route = routes::template(&call.method, &call.path);
         let (sequence, struck, budget, headers) = {
-            let now = self.now(&self.world());
+            let now = self.now();
             let desk = &mut *self.desk();
             let budget = desk.budget.spend(&self.inner.limits, now);
             let struck = desk.faults.arrive(&call.method, &call.path, route);
@@ -110,30 +110,24 @@ impl Simulator {
             when,
             fault,
         };
+        let before = struck.before.map(|(id, action)| (place(When::Before, id), action));
         let after = struck.after.map(|(id, action)| (place(When::After, id), action));
-        let mut reply = match struck.before {
-            Some((id, action)) => self.strike(action, place(When::Before, id)).await,
-            None => None,
+        let reply = if let Some(replaced) = self.strike(before).await {
+            replaced
+        } else {
+            let acted = match budget {
+                Ok(()) => self.clone().act(call).await,
+                Err(refusal) => Reply::from(refusal),
+            };
+            self.strike(after).await.unwrap_or(acted)
         };
-        if reply.is_none() {
-            let acted = if let Err(refusal) = budget {
-                Reply::from(refusal)
-            } else {
-                self.clone().act(call).await
-            };
-            let replaced = match after {
-                Some((held, action)) => self.strike(action, held).await,
-                None => None,
-            };
-            reply = Some(replaced.unwrap_or(acted));
-        }
-        let reply = reply.unwrap_or(Reply::Dropped);
         self.desk().journal.answer(sequence, reply.status());
         respond(reply, sequence, headers)
     }
 
-    /// Lets a fault strike; `None` when the call goes on afterwards.
-    async fn strike(&self, action: FaultAction, held: HeldCall) -> Option<Reply> {
+    /// Lets a fault strike, if there is one; `None` when the call goes on.
+    async fn strike(&self, fault: Option<(HeldCall, FaultAction)>) -> Option<Reply> {
+        let (held, action) = fault?;
         match action {
             FaultAction::Hold => match self.inner.waiting.hold(held).await {
                 Ended::Released => None,
@@ -150,10 +144,10 @@ impl Simulator {
         }
     }
 
-    /// Has the effect. With a state file a mutation waits for the disk, so it runs where waiting is allowed; it also runs
-    /// to its end when the caller goes away meanwhile, as at Cloudflare.
+    /// Has the effect. With a state file the world may be locked by a save that waits for the disk, so the call runs where
+    /// waiting is allowed; it also runs to its end when the caller goes away meanwhile, as at Cloudflare.
     async fn act(self, call: ApiCall) -> Reply {
-        if call.method == "GET" || self.inner.file.is_none() {
+        if self.inner.file.is_none() {
             return Reply::from(self.handle(&call));
         }
         let acted = tokio::task::spawn_blocking(move || self.handle(&call)).await;
@@ -172,9 +166,7 @@ impl Simulator {
             call,
         };
         if call.method == "GET" {
-            let mut world = self.world();
-            let now = self.now(&world);
-            return admitted.run(&mut world, now);
+            return admitted.run(&mut self.world(), self.now());
         }
         self.commit(
             |world, now| admitted.run(world, now),

@@ -1,6 +1,7 @@
 //! The simulator as a Rust value: the world, and the levers a test pulls without HTTP.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -31,6 +32,8 @@ pub(super) struct Inner {
     pub(super) clock: Option<Clock>,
     pub(super) file: Option<StateFile>,
     pub(super) world: Mutex<CloudState>,
+    /// The world's `moment`, readable without waiting for a world that is being saved.
+    pub(super) moment: AtomicU64,
     pub(super) desk: Mutex<Desk>,
     pub(super) waiting: Waiting,
 }
@@ -107,9 +110,10 @@ impl Simulator {
     }
 
     /// The time of the next event: the injected clock's, or the logical clock's, which moves one second per mutation.
-    pub(super) fn now(&self, world: &CloudState) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         let logical = || {
-            let second = i64::try_from(world.moment).ok().and_then(|moment| EPOCH.checked_add(moment));
+            let moment = i64::try_from(self.inner.moment.load(Ordering::Relaxed)).ok();
+            let second = moment.and_then(|moment| EPOCH.checked_add(moment));
             second
                 .and_then(|second| Timestamp::from_second(second).ok())
                 .unwrap_or(Timestamp::UNIX_EPOCH)
@@ -117,30 +121,26 @@ impl Simulator {
         self.inner.clock.as_ref().map_or_else(logical, |clock| clock())
     }
 
-    /// Changes the world and saves it. When `change` refuses or the file cannot be written the world is as before.
+    /// Changes the world and saves it. `change` refuses before it changes anything; when the file cannot be written the
+    /// world is as before.
     pub(super) fn commit<T, E>(
         &self,
         change: impl FnOnce(&mut CloudState, Timestamp) -> Result<T, E>,
         unsaved: impl FnOnce(std::io::Error) -> E,
     ) -> Result<T, E> {
         let mut world = self.world();
-        let now = self.now(&world);
+        let now = self.now();
         let before = self.inner.file.as_ref().map(|file| (file, world.clone()));
-        let identifiers = world.identifiers;
-        match change(&mut world, now) {
-            Err(refusal) => {
-                world.identifiers = identifiers;
-                Err(refusal)
-            }
-            Ok(value) => {
-                world.moment += 1;
-                let Some((file, before)) = before else { return Ok(value) };
-                file.save(&world).map(|()| value).map_err(|error| {
-                    *world = before;
-                    unsaved(error)
-                })
-            }
+        let value = change(&mut world, now)?;
+        world.moment += 1;
+        if let Some((file, before)) = before
+            && let Err(error) = file.save(&world)
+        {
+            *world = before;
+            return Err(unsaved(error));
         }
+        self.inner.moment.store(world.moment, Ordering::Relaxed);
+        Ok(value)
     }
 
     pub(super) fn change<T>(

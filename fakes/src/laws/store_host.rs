@@ -1,4 +1,4 @@
-//! The promises of [`StoreHost`], SH-01 to SH-27.
+//! The promises of [`StoreHost`], SH-01 to SH-28.
 //!
 //! A subject needs free ports, a router that answers 421 for unknown names, and stores that answer 200 on `/health`. Host names end in
 //! `storex.com` and `laws-shop.com`; nothing resolves them.
@@ -50,6 +50,7 @@ laws! {
     "SH-25" log_is_bounded "The log tail holds at most the lines asked for, and none of an unknown store.";
     "SH-26" stores_at_once "Stores applied at the same time all stand and all serve.";
     "SH-27" process_needs_files "A process without files and environment is refused.";
+    "SH-28" routes_lead_home "A route to another store's port is refused.";
 }
 
 async fn applied_is_found(host: Host) -> Verdict {
@@ -377,4 +378,15 @@ async fn process_needs_files(host: Host) -> Verdict {
     refused(store.apply(1, Part::Process).await, Code::Unusable)?;
     equal("found", &store.found().await?, &None)?;
     Ok(store.clear().await?)
+}
+
+async fn routes_lead_home(host: Host) -> Verdict {
+    let (owner, mut other) = (Subject::new(&host).await?, Subject::nth(&host, 1).await?);
+    owner.apply_all().await?;
+    let port = owner.package.environment.get("PORT").cloned().unwrap_or_default();
+    other.package.environment.insert("PORT".to_owned(), port);
+    refused(other.apply(1, Part::Route).await, Code::PortBusy)?;
+    equal("status of the other", &other.status("DOMAIN").await?, &421)?;
+    owner.clear().await?;
+    Ok(other.clear().await?)
 }

@@ -2,11 +2,13 @@
 //!
 //! Names are fresh in this process; a subject that outlives it starts empty for each run.
 
+mod bounds;
 #[expect(clippy::indexing_slicing, reason = "laws index the lists they have just made")]
 mod claims;
 mod leases;
 #[expect(clippy::indexing_slicing, reason = "laws index the lists they have just made")]
 mod listings;
+mod races;
 mod rows;
 
 use super::{Broken, Law, Verdict, ensure, fresh};
@@ -22,24 +24,46 @@ type Subject = Arc<dyn StoreRepo>;
 
 macro_rules! law {
     ($id:literal, $sentence:literal, $judge:path) => {
-        Law { id: $id, sentence: $sentence, judge: |repo| Box::pin($judge(repo)) }
+        Law {
+            id: $id,
+            sentence: $sentence,
+            judge: |repo| Box::pin($judge(repo)),
+        }
     };
 }
 use law;
 
 /// Every law of the trait.
 pub fn laws() -> Vec<Law<dyn StoreRepo>> {
-    [rows::laws(), listings::laws(), claims::laws(), leases::laws()].into_iter().flatten().collect()
+    [
+        rows::laws(),
+        bounds::laws(),
+        races::laws(),
+        listings::laws(),
+        claims::laws(),
+        leases::laws(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A row to write, without index values.
 fn document(table: Table, id: &str, body: Value) -> RowWrite {
-    RowWrite { table, id: id.to_owned(), body, indexes: BTreeMap::new() }
+    RowWrite {
+        table,
+        id: id.to_owned(),
+        body,
+        indexes: BTreeMap::new(),
+    }
 }
 
 /// A row with one index value; its body names its id.
 fn indexed(table: Table, id: &str, name: &str, value: &str) -> RowWrite {
-    RowWrite { indexes: BTreeMap::from([(name.to_owned(), value.to_owned())]), ..document(table, id, json!({ "id": id })) }
+    RowWrite {
+        indexes: BTreeMap::from([(name.to_owned(), value.to_owned())]),
+        ..document(table, id, json!({ "id": id }))
+    }
 }
 
 /// A nonce nobody used.
@@ -53,17 +77,31 @@ async fn insert(repo: &Subject, write: &RowWrite) -> Result<u64> {
 }
 
 /// The calls' answers, all calls under way at once.
-async fn at_once<T: Send + 'static>(calls: impl IntoIterator<Item: Future<Output = T> + Send + 'static>) -> std::result::Result<Vec<T>, Broken> {
+async fn at_once<T: Send + 'static>(
+    calls: impl IntoIterator<Item: Future<Output = T> + Send + 'static>,
+) -> std::result::Result<Vec<T>, Broken> {
     let tasks: Vec<_> = calls.into_iter().map(tokio::spawn).collect();
-    join_all(tasks).await.into_iter().map(|joined| joined.map_err(|error| Broken(format!("a call broke down: {error}")))).collect()
+    join_all(tasks)
+        .await
+        .into_iter()
+        .map(|joined| joined.map_err(|error| Broken(format!("a call broke down: {error}"))))
+        .collect()
 }
 
 /// Pages through a listing; breaks when it does not end within `most` pages or a page is over its limit.
-async fn pages(repo: &Subject, table: Table, query: &Query, limit: usize, most: usize) -> std::result::Result<Vec<Vec<Row>>, Broken> {
+async fn pages(
+    repo: &Subject,
+    table: Table,
+    query: &Query,
+    limit: usize,
+    most: usize,
+) -> std::result::Result<Vec<Vec<Row>>, Broken> {
     let (mut pages, mut page) = (Vec::new(), Page::first(limit));
     loop {
         let seen = repo.list(table, query, &page).await?;
-        ensure(seen.rows.len() <= limit, || format!("a page of at most {limit} rows has {}", seen.rows.len()))?;
+        ensure(seen.rows.len() <= limit, || {
+            format!("a page of at most {limit} rows has {}", seen.rows.len())
+        })?;
         pages.push(seen.rows);
         match seen.next {
             None => return Ok(pages),
@@ -75,7 +113,12 @@ async fn pages(repo: &Subject, table: Table, query: &Query, limit: usize, most: 
 
 /// The ids of a listing, in its order.
 async fn ids(repo: &Subject, table: Table, query: &Query, limit: usize) -> std::result::Result<Vec<String>, Broken> {
-    Ok(pages(repo, table, query, limit, 10_000).await?.into_iter().flatten().map(|row| row.id).collect())
+    Ok(pages(repo, table, query, limit, 10_000)
+        .await?
+        .into_iter()
+        .flatten()
+        .map(|row| row.id)
+        .collect())
 }
 
 /// Judges that two values are equal.

@@ -179,6 +179,10 @@ impl World {
                 format!("{store} needs its files and environment before its process"),
             ));
         }
+        self.check_port(store, port)
+    }
+
+    fn check_port(&self, store: &StoreId, port: Port) -> Result<()> {
         if !self.ports.contains(&port) {
             return Err(
                 Error::new(Code::InvalidField, format!("port {port} is not in the host's range")).pointer("/environment/PORT"),
@@ -228,6 +232,7 @@ impl World {
             Part::Route => {
                 standing.port = Some(port_of(package)?);
                 standing.names = names_of(package)?;
+                self.check_port(store, port_of(package)?)?;
                 self.check_names(store, &standing.names)?;
             }
         }

@@ -84,10 +84,12 @@ async fn every_supported_type_is_accepted() {
             "0 issue \"letsencrypt.org\"",
         ),
     ] {
+        let made = post(&simulator, &records, body.clone()).await;
+        assert_eq!(made.result()["content"], content, "{body}");
         assert_eq!(
-            post(&simulator, &records, body.clone()).await.result()["content"],
-            content,
-            "{body}"
+            (&made.result()["ttl"], &made.result()["proxied"]),
+            (&json!(1), &json!(false)),
+            "the defaults"
         );
     }
     assert_eq!(

@@ -7,7 +7,7 @@ use crate::client::{builder, call, get, post, records_of, simulator};
 
 /// Fields, code, code of the cause (0: none).
 const INVALID: &[(&str, i64, i64)] = &[
-    (r#"{}"#, 1004, 9000),
+    ("{}", 1004, 9000),
     (r#"{"type": "A", "content": "192.0.2.1"}"#, 1004, 9000),
     (r#"{"type": "A", "name": "a..b", "content": "192.0.2.1"}"#, 1004, 9000),
     (r#"{"type": "A", "name": "a b", "content": "192.0.2.1"}"#, 1004, 9000),
@@ -191,6 +191,16 @@ async fn records_that_exclude_each_other_are_refused() {
         } else {
             assert_eq!(answer.refusal(), (400, *code), "{standing} then {wished}");
         }
+    }
+}
+
+#[tokio::test]
+async fn at_the_apex_a_delegation_excludes_nothing() {
+    let simulator = simulator();
+    for (first, second) in [("NS", "A"), ("A", "NS")] {
+        let records = records_of(&simulator, &format!("{}-first.com", first.to_lowercase())).await;
+        post(&simulator, &records, sample(first, "@", false)).await.result();
+        post(&simulator, &records, sample(second, "@", false)).await.result();
     }
 }
 

@@ -114,6 +114,10 @@ const RULES: &[(&str, &str)] = &[
         "Validation failed: Hostname patterns can have at most one wildcard character (\"*\") and it can only be used for subdomains, e.g. \"*.example.com\"",
     ),
     (
+        r#"{"hostname":"**.com","service":"http://a"}"#,
+        "Validation failed: Hostname patterns can have at most one wildcard character (\"*\") and it can only be used for subdomains, e.g. \"*.example.com\"",
+    ),
+    (
         r#"{"hostname":"a.com:443","service":"http://a"}"#,
         "Validation failed: Hostname cannot contain a port",
     ),

@@ -55,13 +55,15 @@ async fn the_token_is_base64_of_account_tunnel_and_secret() {
 /// A decoder of the test's own.
 fn decode(text: &str) -> Vec<u8> {
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut bits = String::new();
-    for symbol in text.trim_end_matches('=').chars() {
-        bits.push_str(&format!("{:06b}", alphabet.find(symbol).expect("a symbol of the alphabet")));
-    }
-    bits.as_bytes()
-        .chunks_exact(8)
-        .map(|byte| byte.iter().fold(0, |sum, bit| sum * 2 + (bit - b'0')))
+    let value = |symbol| alphabet.find(symbol).expect("a symbol of the alphabet");
+    let bits = text
+        .trim_end_matches('=')
+        .chars()
+        .map(value)
+        .flat_map(|value| (0..6).rev().map(move |bit| (value >> bit) & 1 == 1));
+    let bits: Vec<bool> = bits.collect();
+    bits.chunks_exact(8)
+        .map(|byte| byte.iter().fold(0, |sum, bit| sum * 2 + u8::from(*bit)))
         .collect()
 }
 

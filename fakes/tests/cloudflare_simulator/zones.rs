@@ -276,6 +276,7 @@ async fn the_limit_on_new_zones_opens_again_when_the_oldest_leaves_the_window() 
     second.fetch_add(500, Ordering::Relaxed);
     let opened = post(&simulator, "/zones", body).await;
     assert_eq!(opened.result()["created_on"], "2027-01-15T08:10:00Z");
+    assert_eq!(simulator.state().zone_signups.len(), 2, "what left the window is forgotten");
 }
 
 #[tokio::test]

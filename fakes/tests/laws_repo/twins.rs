@@ -4,16 +4,29 @@ use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use storex_core::{
-    Claim, ClaimOutcome, Code, Epoch, Error, Expected, Lease, Nonce, Page, Query, Result, Row, RowPage, RowWrite, StoreRepo, Table, Wakeups,
+    Claim, ClaimOutcome, Code, Epoch, Error, Expected, Lease, Nonce, Page, Query, Result, Row, RowPage, RowWrite, StoreRepo,
+    Table, Wakeups,
 };
 use storex_fakes::MemoryStores;
+use tokio::sync::watch;
 
-/// The promise that is broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Twist {
+macro_rules! twists {
+    ($($twist:ident,)*) => {
+        /// The promise that is broken.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Twist { $($twist,)* }
+
+        impl Twist {
+            /// Every broken promise.
+            pub(crate) const ALL: &[Self] = &[$(Self::$twist,)*];
+        }
+    };
+}
+
+twists! {
     FindsTheAbsent,
     IgnoresExpected,
     IgnoresNonce,
@@ -78,24 +91,6 @@ pub enum Twist {
     WakesOneWatcher,
 }
 
-impl Twist {
-    pub const ALL: &[Self] = {
-        use Twist::*;
-        &[
-            FindsTheAbsent, IgnoresExpected, IgnoresNonce, RemembersOldNonces, RemembersRefusedNonces, NonceCountsForAllRows,
-            VersionsFromZero, VersionsJump, MergesBodies, KeepsOldIndexValues, KeepsNumbersAsFloats, OneTableForAll, MakesMissingRows,
-            ConflictsAreUnclear, TakesAnyText, ComparesThenWrites, RemovesAnyVersion, NeverRemoves, RefusesToRemoveTheAbsent,
-            CountsOnAfterRemoval, SkipsARowBetweenPages, RepeatsARowBetweenPages, EndsWithACursor, ListsBackwards, ListsFirstVersions,
-            RefusesEmptyListings, FindsPrefixes, ExcludesTheEnd, IgnoresOpenRanges, TurnsRangesAround, IndexesOneValue,
-            IndexesRefusedWrites, CountsRowsInCursors, TakesAnyCursor, TakesAnyLimit, NeverGivesNames, GivesNamesTwice, RefusesTheOwner,
-            HidesTheHolder, LoserTakesOver, JoinsNamespaces, FoldsCase, ReleasesForAnyone, NeverReleases, ReleasesAllOfOwner,
-            LooksThenClaims, TakesTheLastCandidate, ForgetsOwnCandidate, GivesTakenCandidates, GivesWithoutClaiming, LooksThenGives,
-            SharesLeases, RaisesOnRenewal, RenewsInVain, OneEpochForAll, EpochsByLease, RenewsWhatEnded, LeasesNeverEnd,
-            RefusesLongLeases, NeverWakes, WakesOnWritesOnly, WakesOneWatcher,
-        ]
-    };
-}
-
 #[derive(Debug, Default)]
 struct Memory {
     nonces: BTreeMap<(Option<(Table, String)>, String), u64>,
@@ -108,19 +103,25 @@ struct Memory {
 
 /// The twin in memory with one promise broken.
 #[derive(Debug)]
-pub struct Twin {
+pub(crate) struct Twin {
     inner: MemoryStores,
     twist: Twist,
     memory: Mutex<Memory>,
+    written: watch::Sender<()>,
 }
 
 impl Twin {
-    pub fn new(inner: MemoryStores, twist: Twist) -> Self {
-        Self { inner, twist, memory: Mutex::default() }
+    pub(crate) fn new(inner: MemoryStores, twist: Twist) -> Self {
+        Self {
+            inner,
+            twist,
+            memory: Mutex::default(),
+            written: watch::Sender::new(()),
+        }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap()
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn count(&self) -> u64 {
@@ -148,7 +149,14 @@ impl Twin {
         let old = self.inner.get(write.table, &write.id).await?;
         match self.twist {
             Twist::MergesBodies => {
-                if let (Some(Row { body: Value::Object(old), .. }), Value::Object(new)) = (old, &mut write.body) {
+                if let (
+                    Some(Row {
+                        body: Value::Object(old),
+                        ..
+                    }),
+                    Value::Object(new),
+                ) = (old, &mut write.body)
+                {
                     for (key, value) in old {
                         new.entry(key).or_insert(value);
                     }
@@ -163,9 +171,19 @@ impl Twin {
             Twist::IndexesOneValue => write.indexes = write.indexes.into_iter().take(1).collect(),
             Twist::OneTableForAll => write.table = Table::Platform,
             Twist::TakesAnyText => {
-                let fit = |text: String| if (1..=255).contains(&text.len()) { text } else { "cut".to_owned() };
+                let fit = |text: String| {
+                    if (1..=255).contains(&text.len()) {
+                        text
+                    } else {
+                        "cut".to_owned()
+                    }
+                };
                 write.id = fit(write.id);
-                write.indexes = write.indexes.into_iter().map(|(name, value)| (fit(name), fit(value))).collect();
+                write.indexes = write
+                    .indexes
+                    .into_iter()
+                    .map(|(name, value)| (fit(name), fit(value)))
+                    .collect();
             }
             _ => {}
         }
@@ -175,18 +193,24 @@ impl Twin {
     async fn conflict(&self, write: &RowWrite, expected: Expected, nonce: &Nonce, error: Error) -> Result<u64> {
         let row = self.inner.get(write.table, &write.id).await?;
         match (self.twist, row, expected) {
-            (Twist::IgnoresExpected, ..) => self.force(write).await,
-            (Twist::MakesMissingRows, None, Expected::Version(_)) => self.force(write).await,
+            (Twist::IgnoresExpected, ..) | (Twist::MakesMissingRows, None, Expected::Version(_)) => self.force(write).await,
             (Twist::ConflictsAreUnclear, ..) => Err(error.into_unclear()),
             (Twist::RemembersRefusedNonces, Some(row), _) => {
                 let version = row.version;
-                match self.memory().nonces.insert((Some((write.table, write.id.clone())), nonce.0.clone()), version) {
+                match self
+                    .memory()
+                    .nonces
+                    .insert((Some((write.table, write.id.clone())), nonce.0.clone()), version)
+                {
                     Some(_) => Ok(version),
                     None => Err(error),
                 }
             }
             (Twist::IndexesRefusedWrites, Some(row), _) => {
-                let kept = RowWrite { body: row.body, ..write.clone() };
+                let kept = RowWrite {
+                    body: row.body,
+                    ..write.clone()
+                };
                 self.force(&kept).await?;
                 Err(error)
             }
@@ -212,13 +236,19 @@ impl Twin {
     }
 
     async fn held_by_other(&self, claim: &Claim) -> Option<Claim> {
-        let held = self.inner.claims().into_iter().find(|held| (&held.namespace, &held.name) == (&claim.namespace, &claim.name));
+        let held = self
+            .inner
+            .claims()
+            .into_iter()
+            .find(|held| (&held.namespace, &held.name) == (&claim.namespace, &claim.name));
         tokio::task::yield_now().await;
         held.filter(|held| held.owner != claim.owner)
     }
 
     fn twist_query(&self, query: &Query) -> Query {
-        let Query::Index { name, from, to } = query.clone() else { return Query::All };
+        let Query::Index { name, from, to } = query.clone() else {
+            return Query::All;
+        };
         let (from, to) = match (self.twist, from, to) {
             (Twist::FindsPrefixes, from, Some(to)) => (from, Some(format!("{to}\u{10ffff}"))),
             (Twist::TurnsRangesAround, Some(from), Some(to)) if from > to => (Some(to), Some(from)),
@@ -235,14 +265,20 @@ impl Twin {
         let all = self.inner.list(table, query, &Page::first(usize::MAX)).await?.rows;
         let rows: Vec<Row> = all.iter().skip(offset).take(page.limit).cloned().collect();
         let end = offset + rows.len();
-        Ok(RowPage { rows, next: (end < all.len()).then(|| end.to_string()) })
+        Ok(RowPage {
+            rows,
+            next: (end < all.len()).then(|| end.to_string()),
+        })
     }
 
     fn twist_page(&self, query: &Query, page: &Page, mut seen: RowPage) -> Result<RowPage> {
         match self.twist {
             Twist::SkipsARowBetweenPages if page.after.is_some() && !seen.rows.is_empty() => drop(seen.rows.remove(0)),
             Twist::RepeatsARowBetweenPages => {
-                let before = page.after.as_ref().and_then(|after| self.memory().last_rows.get(after).cloned());
+                let before = page
+                    .after
+                    .as_ref()
+                    .and_then(|after| self.memory().last_rows.get(after).cloned());
                 if let (Some(next), Some(last)) = (&seen.next, seen.rows.last()) {
                     self.memory().last_rows.insert(next.clone(), last.clone());
                 }
@@ -253,7 +289,11 @@ impl Twin {
             Twist::ListsFirstVersions => seen.rows.iter_mut().for_each(|row| row.version = 1),
             Twist::RefusesEmptyListings if seen.rows.is_empty() => return Err(Error::new(Code::NotFound, "no rows")),
             Twist::ExcludesTheEnd => {
-                if let Query::Index { name, from, to: Some(to) } = query
+                if let Query::Index {
+                    name,
+                    from,
+                    to: Some(to),
+                } = query
                     && from.as_ref() != Some(to)
                 {
                     seen.rows.retain(|row| row.indexes.get(name) != Some(to));
@@ -267,7 +307,9 @@ impl Twin {
     fn twist_claim(&self, claim: &Claim) -> Claim {
         let mut claim = claim.clone();
         match self.twist {
-            Twist::JoinsNamespaces => (claim.namespace, claim.name) = (String::new(), format!("{}:{}", claim.namespace, claim.name)),
+            Twist::JoinsNamespaces => {
+                (claim.namespace, claim.name) = (String::new(), format!("{}:{}", claim.namespace, claim.name));
+            }
             Twist::FoldsCase => (claim.name, claim.owner) = (claim.name.to_lowercase(), claim.owner.to_lowercase()),
             _ => {}
         }
@@ -280,8 +322,7 @@ impl Twin {
         let last = memory.leases.insert(lease.name.clone(), (lease.holder.clone(), epoch));
         match (self.twist, last) {
             (Twist::RaisesOnRenewal, _) => raised,
-            (Twist::OneEpochForAll, _) => 1,
-            (Twist::EpochsByLease, None) => 1,
+            (Twist::OneEpochForAll, _) | (Twist::EpochsByLease, None) => 1,
             (Twist::EpochsByLease, Some((_, last))) => last + 1,
             (Twist::RenewsWhatEnded, Some((holder, last))) if holder == lease.holder => {
                 memory.leases.insert(lease.name.clone(), (holder, last));
@@ -303,13 +344,25 @@ fn floats(value: Value) -> Value {
 #[async_trait]
 impl StoreRepo for Twin {
     async fn get(&self, table: Table, id: &str) -> Result<Option<Row>> {
-        let table = if self.twist == Twist::OneTableForAll { Table::Platform } else { table };
+        let table = if self.twist == Twist::OneTableForAll {
+            Table::Platform
+        } else {
+            table
+        };
         let row = self.inner.get(table, id).await?;
         Ok(match self.twist {
-            Twist::FindsTheAbsent => {
-                row.or_else(|| Some(Row { id: id.to_owned(), version: 0, body: Value::Null, indexes: BTreeMap::new() }))
-            }
-            Twist::VersionsFromZero => row.map(|row| Row { version: row.version - 1, ..row }),
+            Twist::FindsTheAbsent => row.or_else(|| {
+                Some(Row {
+                    id: id.to_owned(),
+                    version: 0,
+                    body: Value::Null,
+                    indexes: BTreeMap::new(),
+                })
+            }),
+            Twist::VersionsFromZero => row.map(|row| Row {
+                version: row.version - 1,
+                ..row
+            }),
             _ => row,
         })
     }
@@ -333,13 +386,18 @@ impl StoreRepo for Twin {
             let row = self.inner.get(write.table, &write.id).await?;
             tokio::task::yield_now().await;
             let seen = row.map_or(Expected::Absent, |row| Expected::Version(row.version));
-            return if seen == expected { self.force(&write).await } else { self.inner.put(&write, expected, &nonce).await };
+            return if seen == expected {
+                self.force(&write).await
+            } else {
+                self.inner.put(&write, expected, &nonce).await
+            };
         }
         let version = match self.inner.put(&write, expected, &nonce).await {
             Ok(version) => version,
             Err(error) if error.code() == Code::VersionConflict => return self.conflict(&write, expected, &nonce, error).await,
             Err(error) => return Err(error),
         };
+        self.written.send_replace(());
         self.keep_nonce(plain, &nonce, version);
         let again = self.memory().removed.remove(&(write.table, write.id.clone()));
         match self.twist {
@@ -359,10 +417,6 @@ impl StoreRepo for Twin {
             (Twist::VersionsFromZero, _) => version + 1,
             _ => version,
         };
-        if self.twist == Twist::WakesOnWritesOnly {
-            // Removing from a deep copy would lose it; the watchers below are told of writes only.
-            self.memory().removed.insert((table, "silent".to_owned()));
-        }
         let removed = self.inner.delete(table, id, version).await;
         if removed.is_ok() {
             self.memory().removed.insert((table, id.to_owned()));
@@ -374,12 +428,21 @@ impl StoreRepo for Twin {
     }
 
     async fn list(&self, table: Table, query: &Query, page: &Page) -> Result<RowPage> {
-        let table = if self.twist == Twist::OneTableForAll { Table::Platform } else { table };
+        let table = if self.twist == Twist::OneTableForAll {
+            Table::Platform
+        } else {
+            table
+        };
         let mut page = page.clone();
         match self.twist {
             Twist::CountsRowsInCursors if page.limit > 0 => return self.by_offset(table, query, &page).await,
             Twist::TakesAnyLimit => page.limit = page.limit.max(1),
-            Twist::EndsWithACursor if page.after.as_deref() == Some("end") => return Ok(RowPage { rows: vec![], next: None }),
+            Twist::EndsWithACursor if page.after.as_deref() == Some("end") => {
+                return Ok(RowPage {
+                    rows: vec![],
+                    next: None,
+                });
+            }
             _ => {}
         }
         let twisted = self.twist_query(query);
@@ -406,7 +469,10 @@ impl StoreRepo for Twin {
         }
         Ok(match (self.twist, self.inner.claim(claim).await?) {
             (Twist::GivesNamesTwice, ClaimOutcome::Taken(_)) => ClaimOutcome::Held,
-            (Twist::HidesTheHolder, ClaimOutcome::Taken(held)) => ClaimOutcome::Taken(Claim { owner: String::new(), ..held }),
+            (Twist::HidesTheHolder, ClaimOutcome::Taken(held)) => ClaimOutcome::Taken(Claim {
+                owner: String::new(),
+                ..held
+            }),
             (Twist::LoserTakesOver, ClaimOutcome::Taken(held)) => {
                 self.inner.release(&held.namespace, &held.name, &held.owner).await?;
                 self.inner.claim(claim).await?;
@@ -417,8 +483,16 @@ impl StoreRepo for Twin {
     }
 
     async fn claim_first(&self, claim: &Claim, candidates: &[String]) -> Result<Option<String>> {
-        let of = |name: &String| Claim { name: name.clone(), ..claim.clone() };
-        let held = |name: &&String| self.inner.claims().iter().any(|held| held.namespace == claim.namespace && held.name == **name);
+        let of = |name: &String| Claim {
+            name: name.clone(),
+            ..claim.clone()
+        };
+        let held = |name: &&String| {
+            self.inner
+                .claims()
+                .iter()
+                .any(|held| held.namespace == claim.namespace && held.name == **name)
+        };
         match self.twist {
             Twist::TakesTheLastCandidate => {
                 let reversed: Vec<String> = candidates.iter().rev().cloned().collect();
@@ -428,10 +502,16 @@ impl StoreRepo for Twin {
                 let free: Vec<String> = candidates.iter().filter(|name| !held(name)).cloned().collect();
                 self.inner.claim_first(claim, &free).await
             }
-            Twist::GivesTakenCandidates => Ok(self.inner.claim_first(claim, candidates).await?.or_else(|| candidates.last().cloned())),
+            Twist::GivesTakenCandidates => Ok(self
+                .inner
+                .claim_first(claim, candidates)
+                .await?
+                .or_else(|| candidates.last().cloned())),
             Twist::GivesWithoutClaiming => Ok(candidates.iter().find(|name| !held(name)).cloned()),
             Twist::LooksThenGives => {
-                let Some(free) = candidates.iter().find(|name| !held(name)) else { return Ok(None) };
+                let Some(free) = candidates.iter().find(|name| !held(name)) else {
+                    return Ok(None);
+                };
                 tokio::task::yield_now().await;
                 self.inner.claim(&of(free)).await?;
                 Ok(Some(free.clone()))
@@ -441,13 +521,24 @@ impl StoreRepo for Twin {
     }
 
     async fn release(&self, namespace: &str, name: &str, owner: &str) -> Result<()> {
-        let asked = Claim { namespace: namespace.to_owned(), name: name.to_owned(), owner: owner.to_owned(), label: String::new() };
+        let asked = Claim {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            owner: owner.to_owned(),
+            label: String::new(),
+        };
         let asked = self.twist_claim(&asked);
         match self.twist {
             Twist::NeverReleases => return Ok(()),
             Twist::ReleasesForAnyone | Twist::ReleasesAllOfOwner => {
                 let anyone = self.twist == Twist::ReleasesForAnyone;
-                let hit = |held: &Claim| if anyone { held.name == asked.name && held.namespace == namespace } else { held.owner == owner };
+                let hit = |held: &Claim| {
+                    if anyone {
+                        held.name == asked.name && held.namespace == namespace
+                    } else {
+                        held.owner == owner
+                    }
+                };
                 for held in self.inner.claims().into_iter().filter(hit) {
                     self.inner.release(&held.namespace, &held.name, &held.owner).await?;
                 }
@@ -460,7 +551,7 @@ impl StoreRepo for Twin {
     async fn acquire(&self, lease: &Lease) -> Result<Option<Epoch>> {
         let mut asked = lease.clone();
         match self.twist {
-            Twist::SharesLeases => asked.holder = "everybody".to_owned(),
+            Twist::SharesLeases => "everybody".clone_into(&mut asked.holder),
             Twist::LeasesNeverEnd => asked.duration = Duration::MAX,
             Twist::RefusesLongLeases if asked.duration > Duration::from_secs(1_000_000_000) => {
                 return Err(Error::new(Code::InvalidField, "too long"));
@@ -474,7 +565,11 @@ impl StoreRepo for Twin {
             }
             _ => {}
         }
-        Ok(self.inner.acquire(&asked).await?.map(|Epoch(epoch)| Epoch(self.twist_epoch(lease, epoch))))
+        Ok(self
+            .inner
+            .acquire(&asked)
+            .await?
+            .map(|Epoch(epoch)| Epoch(self.twist_epoch(lease, epoch))))
     }
 
     fn wakeups(&self) -> Wakeups {
@@ -486,8 +581,13 @@ impl StoreRepo for Twin {
         match self.twist {
             Twist::NeverWakes => stream::pending().boxed(),
             Twist::WakesOneWatcher if watcher % 2 == 0 => stream::pending().boxed(),
-            Twist::WakesOnWritesOnly if self.memory().removed.is_empty() => self.inner.wakeups(),
-            Twist::WakesOnWritesOnly => self.inner.wakeups(),
+            Twist::WakesOnWritesOnly => {
+                let written = self.written.subscribe();
+                stream::unfold(written, |mut written| async {
+                    written.changed().await.ok().map(|()| ((), written))
+                })
+                .boxed()
+            }
             _ => self.inner.wakeups(),
         }
     }

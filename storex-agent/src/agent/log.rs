@@ -17,7 +17,9 @@ impl Inner {
         let mut tail = self.processes.log_tail(store, lines).await?;
         if let Some(entry) = self.ledger.get(store) {
             let secrets = secrets(entry.environment());
-            tail.iter_mut().for_each(|line| mask(line, &secrets));
+            for line in &mut tail {
+                mask(line, &secrets);
+            }
         }
         Ok(tail)
     }
@@ -35,7 +37,11 @@ pub(super) fn excerpt(lines: &[String]) -> String {
 
 fn secrets(environment: Option<&BTreeMap<String, Value>>) -> Vec<&str> {
     let is_secret = |key: &str| SECRET_WORDS.iter().any(|word| key.to_ascii_uppercase().contains(word));
-    let values = environment.into_iter().flatten().filter(|(key, _)| is_secret(key)).filter_map(|(_, value)| value.as_str());
+    let values = environment
+        .into_iter()
+        .flatten()
+        .filter(|(key, _)| is_secret(key))
+        .filter_map(|(_, value)| value.as_str());
     let mut values: Vec<&str> = values.filter(|value| value.len() >= SHORTEST).collect();
     // A secret may be part of another; the longer one goes first.
     values.sort_unstable_by_key(|value| std::cmp::Reverse(value.len()));
@@ -57,7 +63,12 @@ mod tests {
 
     #[test]
     fn values_of_secret_variables_are_masked_and_others_are_not() {
-        let environment = [("DB_PASSWORD", json!("hunter2hunter2")), ("STORE_NAME", json!("oceanbreeze")), ("API_KEY", json!("hunter2hunter2xyz")), ("A_KEY", json!("ab"))];
+        let environment = [
+            ("DB_PASSWORD", json!("hunter2hunter2")),
+            ("STORE_NAME", json!("oceanbreeze")),
+            ("API_KEY", json!("hunter2hunter2xyz")),
+            ("A_KEY", json!("ab")),
+        ];
         let environment = environment.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         let mut line = "oceanbreeze: ab hunter2hunter2xyz, hunter2hunter2!".to_owned();
         mask(&mut line, &secrets(Some(&environment)));
@@ -68,7 +79,11 @@ mod tests {
     fn an_excerpt_keeps_the_newest_bytes_and_whole_characters() {
         let lines = vec!["ä".repeat(5000), "the end".to_owned()];
         let text = excerpt(&lines);
-        assert!(text.len() <= EXCERPT && text.len() > EXCERPT - 2 && text.ends_with("ä\nthe end"), "{}", text.len());
+        assert!(
+            text.len() <= EXCERPT && text.len() > EXCERPT - 2 && text.ends_with("ä\nthe end"),
+            "{}",
+            text.len()
+        );
         assert_eq!(excerpt(&[]), "");
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use storex_core::{Clock, Code, Error, PortRange, ProcessSupervisor, ProxyWriter, Result, StoreFiles};
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settings {
@@ -111,14 +111,24 @@ impl AgentBuilder {
         let (dir, now, keep) = (ledger.to_owned(), self.clock.now(), self.keep);
         let ledger = tokio::task::spawn_blocking(move || Ledger::open(&dir, now, keep)).await;
         let ledger = ledger.map_err(|error| Error::new(Code::Internal, format!("the ledger's reader ended: {error}")))??;
+        let routes = RouteWriter::new(self.proxy, Arc::clone(&self.clock), self.debounce);
+        for entry in ledger.all() {
+            if let Some((store, rows)) = entry.rows() {
+                routes.put(store, Some(rows.clone()));
+            }
+        }
         let inner = Inner {
             files: self.files,
             processes: self.processes,
-            routes: RouteWriter::new(self.proxy, Arc::clone(&self.clock), self.debounce),
+            routes,
             clock: self.clock,
             listening: self.listening,
             ledger,
-            settings: Settings { ports, router: self.router, start_limit: self.start_limit },
+            settings: Settings {
+                ports,
+                router: self.router,
+                start_limit: self.start_limit,
+            },
         };
         Ok(Agent { inner: Arc::new(inner) })
     }

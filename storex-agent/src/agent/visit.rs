@@ -22,7 +22,12 @@ const BODY: usize = 4096;
 pub(super) async fn get(router: SocketAddr, name: &Hostname, path: &str) -> Result<Visit> {
     let request = request(name, path)?;
     let answer = tokio::time::timeout(LIMIT, exchange(router, request)).await;
-    answer.unwrap_or_else(|_| Err(Error::new(Code::Timeout, format!("the router did not answer for {name} within {} s", LIMIT.as_secs()))))
+    answer.unwrap_or_else(|_| {
+        Err(Error::new(
+            Code::Timeout,
+            format!("the router did not answer for {name} within {} s", LIMIT.as_secs()),
+        ))
+    })
 }
 
 fn request(name: &Hostname, path: &str) -> Result<Request<Empty<Bytes>>> {
@@ -30,12 +35,16 @@ fn request(name: &Hostname, path: &str) -> Result<Request<Empty<Bytes>>> {
     if !path.starts_with('/') {
         return Err(refuse());
     }
-    let request = Request::get(path).header(HOST, name.as_str()).header(USER_AGENT, "storex-agent").header(CONNECTION, "close");
+    let request = Request::get(path)
+        .header(HOST, name.as_str())
+        .header(USER_AGENT, "storex-agent")
+        .header(CONNECTION, "close");
     request.body(Empty::new()).map_err(|_| refuse())
 }
 
 async fn exchange(router: SocketAddr, request: Request<Empty<Bytes>>) -> Result<Visit> {
-    let down = |error: &dyn std::error::Error| Error::new(Code::Unavailable, format!("the router at {router} does not answer: {error}"));
+    let down =
+        |error: &dyn std::error::Error| Error::new(Code::Unavailable, format!("the router at {router} does not answer: {error}"));
     let stream = TcpStream::connect(router).await.map_err(|error| down(&error))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| down(&error))?;
     let conversation = async {

@@ -8,6 +8,9 @@ use std::io::Read as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use storex_core::{Code, Error, Result};
 
+/// How often a directory that fills up again is emptied before that is an error.
+const ROUNDS: u32 = 10_000;
+
 /// What could not be done below a directory.
 pub(super) fn failed(what: &str, name: &str, errno: Errno) -> Error {
     Error::new(Code::Unavailable, format!("cannot {what}: {}", std::io::Error::from(errno))).with("path", name)
@@ -78,7 +81,10 @@ pub(super) fn link_target(parent: BorrowedFd<'_>, name: &str) -> Result<Option<C
 
 /// The names in a directory, sorted, without `.` and `..`; names that are not UTF-8 are passed over, as none of ours is such.
 pub(super) fn names(dir: BorrowedFd<'_>) -> Result<Vec<String>> {
-    let mut names: Vec<String> = entries(dir)?.into_iter().filter_map(|(name, _)| name.into_string().ok()).collect();
+    let mut names: Vec<String> = entries(dir)?
+        .into_iter()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .collect();
     names.sort_unstable();
     Ok(names)
 }
@@ -121,17 +127,18 @@ pub(super) fn remove_dir_all_beneath(parent: BorrowedFd<'_>, name: &str) -> Resu
     // A store that runs as the agent's own user may have taken its write permission away; for root this changes nothing.
     let _ = rustix::fs::fchmod(&top, Mode::RWXU);
     let mut raised = 0_u64;
-    loop {
-        let found = entries(top.as_fd())?;
-        if found.is_empty() {
-            break;
-        }
-        for (entry, _) in found {
+    // A process that still writes there makes more than one round necessary.
+    for _ in 0..ROUNDS {
+        for (entry, _) in entries(top.as_fd())? {
             empty_one(top.as_fd(), &entry, device, &mut raised)?;
         }
+        match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => return Ok(()),
+            Err(Errno::NOTEMPTY) => {}
+            Err(errno) => return Err(failed("remove the directory", name, errno)),
+        }
     }
-    drop(top);
-    rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR).map_err(|errno| failed("remove the directory", name, errno))
+    Err(failed("remove the directory", name, Errno::NOTEMPTY))
 }
 
 /// Removes one entry of `top`; the directories in it move up into `top` first.
@@ -148,7 +155,11 @@ fn empty_one(top: BorrowedFd<'_>, entry: &CString, device: u64, raised: &mut u64
         Err(errno) => return Err(at("open the directory", errno)),
     };
     if self::device(dir.as_fd(), &shown)? != device {
-        return Err(Error::new(Code::ForeignObject, "another file system is mounted inside a store's directory").with("path", shown));
+        return Err(Error::new(
+            Code::ForeignObject,
+            "another file system is mounted inside a store's directory",
+        )
+        .with("path", shown));
     }
     let _ = rustix::fs::fchmod(&dir, Mode::RWXU);
     for (inner, _) in entries(dir.as_fd())? {
@@ -159,7 +170,10 @@ fn empty_one(top: BorrowedFd<'_>, entry: &CString, device: u64, raised: &mut u64
             Err(errno) => return Err(at("remove the entry", errno)),
         }
     }
-    rustix::fs::unlinkat(top, entry.as_c_str(), AtFlags::REMOVEDIR).map_err(|errno| at("remove the directory", errno))
+    match rustix::fs::unlinkat(top, entry.as_c_str(), AtFlags::REMOVEDIR) {
+        Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY) => Ok(()),
+        Err(errno) => Err(at("remove the directory", errno)),
+    }
 }
 
 fn raise(from: BorrowedFd<'_>, entry: &CString, top: BorrowedFd<'_>, raised: &mut u64) -> Result<()> {
@@ -175,7 +189,9 @@ fn raise(from: BorrowedFd<'_>, entry: &CString, top: BorrowedFd<'_>, raised: &mu
 }
 
 fn device(dir: BorrowedFd<'_>, name: &str) -> Result<u64> {
-    rustix::fs::fstat(dir).map(|stat| stat.st_dev).map_err(|errno| failed("look at the directory", name, errno))
+    rustix::fs::fstat(dir)
+        .map(|stat| stat.st_dev)
+        .map_err(|errno| failed("look at the directory", name, errno))
 }
 
 /// Removes a file or link; absent is success.
@@ -187,6 +203,7 @@ pub(super) fn unlink(parent: BorrowedFd<'_>, name: &str) -> Result<()> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests put on the disk what they need")]
 mod tests {
     use super::*;
     use std::fs;

@@ -11,17 +11,44 @@ use storex_core::{Code, Error, Result};
 /// Longest key, in bytes.
 const KEY_MAX: usize = 64;
 
+/// How much of a malformed key an error repeats, in characters.
+const KEY_SHOWN: usize = 100;
+
 /// Most bytes a file may have. Node reads it whole at every start; what comes near this is no configuration any more.
 pub const FILE_MAX: usize = 256 * 1024;
 
 /// First parts of names that steer Node, the dynamic linker, the C library, TLS or PM2 instead of the shop. Node obeys `NODE_OPTIONS` from
 /// an environment file (seen with 20.6 and 20.20).
-const RESERVED_PREFIXES: [&str; 9] = ["NODE_", "PM2_", "LD_", "DYLD_", "GLIBC_", "MALLOC_", "OPENSSL_", "UV_", "STOREX_"];
+const RESERVED_PREFIXES: [&str; 9] = [
+    "NODE_", "PM2_", "LD_", "DYLD_", "GLIBC_", "MALLOC_", "OPENSSL_", "UV_", "STOREX_",
+];
 
 /// Whole names that do the same. `PROCESS_TITLE` is read by PM2's container from the environment file.
 const RESERVED: [&str; 24] = [
-    "BASH_ENV", "CDPATH", "ENV", "GCONV_PATH", "HOME", "HOSTALIASES", "IFS", "LANG", "LANGUAGE", "LOCALDOMAIN", "LOCPATH", "LOGNAME", "NLSPATH",
-    "OLDPWD", "PATH", "PROCESS_TITLE", "PWD", "RESOLV_HOST_CONF", "RES_OPTIONS", "SHELL", "SHELLOPTS", "TERMINFO", "TMPDIR", "USER",
+    "BASH_ENV",
+    "CDPATH",
+    "ENV",
+    "GCONV_PATH",
+    "HOME",
+    "HOSTALIASES",
+    "IFS",
+    "LANG",
+    "LANGUAGE",
+    "LOCALDOMAIN",
+    "LOCPATH",
+    "LOGNAME",
+    "NLSPATH",
+    "OLDPWD",
+    "PATH",
+    "PROCESS_TITLE",
+    "PWD",
+    "RESOLV_HOST_CONF",
+    "RES_OPTIONS",
+    "SHELL",
+    "SHELLOPTS",
+    "TERMINFO",
+    "TMPDIR",
+    "USER",
 ];
 
 /// Refuses keys that are malformed (`^[A-Z][A-Z0-9_]{0,63}$`) or reserved. `NODE_ENV` is the one name of Node's that is free.
@@ -32,7 +59,10 @@ pub fn check_key(key: &str) -> Result<()> {
     let mut bytes = key.bytes();
     let first = bytes.next().is_some_and(|b| b.is_ascii_uppercase());
     if !first || key.len() > KEY_MAX || !bytes.all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_') {
-        return Err(refused(key, "is malformed: a key is an upper-case letter and up to 63 upper-case letters, digits and underscores"));
+        return Err(refused(
+            key,
+            "is malformed: a key is an upper-case letter and up to 63 upper-case letters, digits and underscores",
+        ));
     }
     let reserved = RESERVED.contains(&key) || RESERVED_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
     if reserved && key != "NODE_ENV" {
@@ -51,10 +81,17 @@ pub fn render(environment: &BTreeMap<String, Value>) -> Result<String> {
     for (key, value) in environment {
         check_key(key)?;
         let written = match value {
-            Value::String(value) => quoted(value).ok_or_else(|| refused(key, "has a value that no environment file can hold exactly"))?,
+            Value::String(value) => {
+                quoted(value).ok_or_else(|| refused(key, "has a value that no environment file can hold exactly"))?
+            }
             Value::Number(number) if number.is_i64() || number.is_u64() => number.to_string(),
             Value::Bool(value) => value.to_string(),
-            _ => return Err(refused(key, "has a value that is neither text nor a whole number nor a boolean")),
+            _ => {
+                return Err(refused(
+                    key,
+                    "has a value that is neither text nor a whole number nor a boolean",
+                ));
+            }
         };
         text.extend([key, "=", written.as_str(), "\n"]);
     }
@@ -84,8 +121,9 @@ fn quoted(value: &str) -> Option<String> {
 }
 
 fn refused(key: &str, why: &str) -> Error {
-    let shown: String = key.chars().take(KEY_MAX).collect();
-    Error::new(Code::InvalidField, format!("{shown:?} {why}")).pointer(format!("/environment/{}", shown.replace('~', "~0").replace('/', "~1")))
+    let shown: String = key.chars().take(KEY_SHOWN).collect();
+    Error::new(Code::InvalidField, format!("{shown:?} {why}"))
+        .pointer(format!("/environment/{}", shown.replace('~', "~0").replace('/', "~1")))
 }
 
 #[cfg(test)]
@@ -115,9 +153,23 @@ mod tests {
 
     #[test]
     fn values_without_an_exact_form_are_refused_by_their_key_and_not_shown() {
-        for value in ["a\0b", "a\rb", "'`\"#", "'`\"\n", " '`\"", "'`\" ", "`'\"", "'`\\n#", "\u{a0}'`\""] {
+        for value in [
+            "a\0b",
+            "a\rb",
+            "'`\"#",
+            "'`\"\n",
+            " '`\"",
+            "'`\" ",
+            "`'\"",
+            "'`\\n#",
+            "\u{a0}'`\"",
+        ] {
             let error = one("SECRET", json!(value)).unwrap_err();
-            assert_eq!((error.code(), error.pointer_str()), (Code::InvalidField, Some("/environment/SECRET")), "{value:?}");
+            assert_eq!(
+                (error.code(), error.pointer_str()),
+                (Code::InvalidField, Some("/environment/SECRET")),
+                "{value:?}"
+            );
             assert!(!error.to_string().contains(value), "{error}");
         }
         for value in [json!(null), json!(1.5), json!([1]), json!({"a": 1})] {
@@ -136,14 +188,57 @@ mod tests {
     #[test]
     fn reserved_and_malformed_keys_are_refused_by_name() {
         let long = "A".repeat(65);
-        let malformed = ["", "a", "uid", "__proto__", "constructor", "_A", "1A", "A-B", "A.B", "A B", "A=B", "A\nB", "Ä", "A\0", "name", &long];
-        let steering = ["NODE_OPTIONS", "NODE_PATH", "PM2_HOME", "PROCESS_TITLE", "LD_PRELOAD", "PATH", "HOME", "SHELL", "OPENSSL_CONF", "UV_THREADPOOL_SIZE"];
+        let malformed = [
+            "",
+            "a",
+            "uid",
+            "__proto__",
+            "constructor",
+            "_A",
+            "1A",
+            "A-B",
+            "A.B",
+            "A B",
+            "A=B",
+            "A\nB",
+            "Ä",
+            "A\0",
+            "name",
+            &long,
+        ];
+        let steering = [
+            "NODE_OPTIONS",
+            "NODE_PATH",
+            "PM2_HOME",
+            "PROCESS_TITLE",
+            "LD_PRELOAD",
+            "PATH",
+            "HOME",
+            "SHELL",
+            "OPENSSL_CONF",
+            "UV_THREADPOOL_SIZE",
+        ];
         for key in malformed.into_iter().chain(steering) {
             let error = one(key, json!("x")).unwrap_err();
             assert_eq!(error.code(), Code::InvalidField, "{key:?}");
-            assert!(error.pointer_str().is_some_and(|pointer| pointer.starts_with("/environment/")), "{key:?}");
+            assert!(
+                error
+                    .pointer_str()
+                    .is_some_and(|pointer| pointer.starts_with("/environment/")),
+                "{key:?}"
+            );
         }
-        for key in ["A", "NODE_ENV", "PORT", "TZ", "DB_PASSWORD", "SMTP_HOST", "PATHS", "HOMEPAGE", &"A".repeat(64)] {
+        for key in [
+            "A",
+            "NODE_ENV",
+            "PORT",
+            "TZ",
+            "DB_PASSWORD",
+            "SMTP_HOST",
+            "PATHS",
+            "HOMEPAGE",
+            &"A".repeat(64),
+        ] {
             check_key(key).unwrap();
         }
     }
@@ -151,6 +246,9 @@ mod tests {
     #[test]
     fn an_environment_beyond_the_limit_is_refused() {
         assert!(one("K", json!("x".repeat(FILE_MAX - 10))).is_ok());
-        assert_eq!(one("K", json!("x".repeat(FILE_MAX))).unwrap_err().pointer_str(), Some("/environment"));
+        assert_eq!(
+            one("K", json!("x".repeat(FILE_MAX))).unwrap_err().pointer_str(),
+            Some("/environment")
+        );
     }
 }

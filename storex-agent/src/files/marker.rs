@@ -28,7 +28,9 @@ pub(super) struct Marker {
 impl Marker {
     /// The marker of an open directory; `None` when it has none that we wrote.
     pub(super) fn read(dir: BorrowedFd<'_>) -> Result<Option<Self>> {
-        let Some(text) = beneath::read(dir, NAME, LIMIT)? else { return Ok(None) };
+        let Some(text) = beneath::read(dir, NAME, LIMIT)? else {
+            return Ok(None);
+        };
         // A file of another user is not ours, whatever it says.
         if text.uid != rustix::process::geteuid().as_raw() {
             return Ok(None);
@@ -116,7 +118,12 @@ mod tests {
         let text = env_header(&marker().mark, &store) + "A='1'\n";
         assert_eq!(env_body(text.as_bytes(), &store), Some((marker().mark, &b"A='1'\n"[..])));
         assert_eq!(env_body(text.as_bytes(), &"ocean-12346".parse().unwrap()), None);
-        for other in ["", "A='1'\n", "# a comment\nA='1'\n", "# storex/1 i=0a1b2c3d s=12345 e=a.1f ocean-12345"] {
+        for other in [
+            "",
+            "A='1'\n",
+            "# a comment\nA='1'\n",
+            "# storex/1 i=0a1b2c3d s=12345 e=a.1f ocean-12345",
+        ] {
             assert_eq!(env_body(other.as_bytes(), &store), None, "{other:?}");
         }
     }

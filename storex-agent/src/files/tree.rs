@@ -34,18 +34,26 @@ impl Tree {
         let links = check_links(package)?;
         let core = fs::canonicalize(core).map_err(|error| lacking(core, &error))?;
         let entry = read_entry(&core)?;
-        let links = links.into_iter().map(|name| Ok((name.to_owned(), folder(&core, name)?))).collect::<Result<BTreeMap<_, _>>>()?;
-        let marker = Marker { store_id: package.store_id.clone(), mark: mark.clone(), links, entry: marker::digest(&entry) };
+        let links = links
+            .into_iter()
+            .map(|name| Ok((name.to_owned(), folder(&core, name)?)))
+            .collect::<Result<BTreeMap<_, _>>>()?;
+        let marker = Marker {
+            store_id: package.store_id.clone(),
+            mark: mark.clone(),
+            links,
+            entry: marker::digest(&entry),
+        };
         Ok(Self { marker, entry })
     }
 
-    /// Brings an open directory to what belongs in it. The marker comes first, so that a directory left half-way says what it lacks.
+    /// Brings an open directory to what belongs in it, durably. The marker comes first, so that a directory left half-way says what it lacks.
     pub(super) fn put(&self, dir: BorrowedFd<'_>, readers: Owner, aside: BorrowedFd<'_>) -> Result<()> {
         clear(dir, marker::NAME, aside, false)?;
-        atomic::write_at(dir, marker::NAME, self.marker.to_text()?.as_bytes(), 0o440, readers)?;
+        atomic::place_at(dir, marker::NAME, self.marker.to_text()?.as_bytes(), 0o440, readers)?;
         clear(dir, ENTRY, aside, false)?;
         // Written even when its content is right: its mode and owner then are too.
-        atomic::write_at(dir, ENTRY, &self.entry, 0o640, readers)?;
+        atomic::place_at(dir, ENTRY, &self.entry, 0o640, readers)?;
         for name in LINKS {
             let target = self.marker.links.get(name);
             if !link_is(dir, name, target)? {
@@ -123,7 +131,7 @@ pub(super) fn build(stores: BorrowedFd<'_>, name: &str, tree: &Tree, readers: Ow
 
 /// A store's directory, open, of the mode and owner it must have.
 pub(super) fn dressed(stores: BorrowedFd<'_>, name: &str, readers: Owner) -> Result<OwnedFd> {
-    atomic::make_dir_at(stores, name, 0o750, readers)
+    atomic::place_dir_at(stores, name, 0o750, readers).map(|(dir, _)| dir)
 }
 
 fn check_directory(package: &StorePackage) -> Result<()> {
@@ -131,18 +139,28 @@ fn check_directory(package: &StorePackage) -> Result<()> {
     if package.directory == wanted {
         return Ok(());
     }
-    Err(Error::new(Code::InvalidField, format!("the directory of {} is {wanted}", package.store_id)).pointer("/directory"))
+    Err(Error::new(
+        Code::InvalidField,
+        format!("the directory of {} is {wanted}", package.store_id),
+    )
+    .pointer("/directory"))
 }
 
 fn check_links(package: &StorePackage) -> Result<BTreeSet<&'static str>> {
-    let lists = [("core_components", &package.symlinks.core_components), ("static_assets", &package.symlinks.static_assets)];
+    let lists = [
+        ("core_components", &package.symlinks.core_components),
+        ("static_assets", &package.symlinks.static_assets),
+    ];
     let mut links = BTreeSet::new();
     for (list, names) in lists {
         for (index, name) in names.iter().enumerate() {
             let known = LINKS.into_iter().find(|known| known == name).ok_or_else(|| {
                 let shown: String = name.chars().take(40).collect();
-                Error::new(Code::InvalidField, format!("{shown:?} is no part of the core; there are {}", LINKS.join(", ")))
-                    .pointer(format!("/symlinks/{list}/{index}"))
+                Error::new(
+                    Code::InvalidField,
+                    format!("{shown:?} is no part of the core; there are {}", LINKS.join(", ")),
+                )
+                .pointer(format!("/symlinks/{list}/{index}"))
             })?;
             links.insert(known);
         }
@@ -156,14 +174,18 @@ fn folder(core: &Path, name: &str) -> Result<String> {
     if !real.is_dir() {
         return Err(lacking(&path, &io::ErrorKind::NotADirectory.into()));
     }
-    real.into_os_string().into_string().map_err(|path| Error::new(Code::Unusable, "the path of the core is not UTF-8").with("path", path.display()))
+    real.into_os_string()
+        .into_string()
+        .map_err(|path| Error::new(Code::Unusable, "the path of the core is not UTF-8").with("path", path.display()))
 }
 
 fn read_entry(core: &Path) -> Result<Vec<u8>> {
     let path = core.join(ENTRY);
     let entry = fs::read(&path).map_err(|error| lacking(&path, &error))?;
     if entry.len() > ENTRY_MAX {
-        return Err(Error::new(Code::Unusable, format!("the entry file is larger than {ENTRY_MAX} bytes")).with("path", path.display()));
+        return Err(
+            Error::new(Code::Unusable, format!("the entry file is larger than {ENTRY_MAX} bytes")).with("path", path.display()),
+        );
     }
     Ok(entry)
 }

@@ -13,7 +13,9 @@ use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use storex_core::{Code, EffectCx, EnvironmentFacts, Error, FilesFacts, Mark, Result, StoreFiles, StoreId, StorePackage, TreeFacts, Username};
+use storex_core::{
+    Code, EffectCx, EnvironmentFacts, Error, FilesFacts, Mark, Result, StoreFiles, StoreId, StorePackage, TreeFacts, Username,
+};
 
 /// Where the files of stores lie and who may read them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,19 +59,36 @@ impl UnixFiles {
         let FilesSettings { root, core, user } = settings;
         atomic::make_dir(&root, 0o711, None)?;
         let root = fs::canonicalize(&root).map_err(|error| unreadable(&root, &error))?;
-        let parent = rustix::fs::open(&root, rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())
-            .map_err(|errno| unreadable(&root, &errno.into()))?;
-        let folder = |name, mode| atomic::make_dir_at(parent.as_fd(), name, mode, None).map_err(|error| error.with("path", root.join(name).display()));
+        let parent = rustix::fs::open(
+            &root,
+            rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC,
+            rustix::fs::Mode::empty(),
+        )
+        .map_err(|errno| unreadable(&root, &errno.into()))?;
+        let folder = |name, mode| {
+            atomic::make_dir_at(parent.as_fd(), name, mode, None).map_err(|error| error.with("path", root.join(name).display()))
+        };
         let (stores, env, quarantine) = (folder("stores", 0o711)?, folder("env", 0o711)?, folder("quarantine", 0o700)?);
         for dir in [&stores, &env] {
-            for name in beneath::names(dir.as_fd())?.iter().filter(|name| name.starts_with(atomic::UNFINISHED)) {
+            for name in beneath::names(dir.as_fd())?
+                .iter()
+                .filter(|name| name.starts_with(atomic::UNFINISHED))
+            {
                 beneath::remove_dir_all_beneath(dir.as_fd(), name)?;
             }
         }
         for name in beneath::names(quarantine.as_fd())? {
             beneath::remove_dir_all_beneath(quarantine.as_fd(), &name)?;
         }
-        Ok(Self(Arc::new(Folders { root, core, user, stores, env, quarantine, lanes: Default::default() })))
+        Ok(Self(Arc::new(Folders {
+            root,
+            core,
+            user,
+            stores,
+            env,
+            quarantine,
+            lanes: Default::default(),
+        })))
     }
 
     /// Runs a change or a read where it may block. Dropping the caller's future does not stop it half-way.
@@ -81,10 +100,22 @@ impl UnixFiles {
     }
 
     /// The same, after every earlier change of this store.
-    async fn changing<T: Send + 'static>(&self, store: &StoreId, work: impl FnOnce(&Folders) -> Result<T> + Send + 'static) -> Result<T> {
-        let lane = store.username().as_str().bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % LANES;
+    async fn changing<T: Send + 'static>(
+        &self,
+        store: &StoreId,
+        work: impl FnOnce(&Folders) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let lane = store
+            .username()
+            .as_str()
+            .bytes()
+            .fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
+            % LANES;
         self.blocking(move |folders| {
-            let lane = folders.lanes.get(lane).map(|lane| lane.lock().unwrap_or_else(PoisonError::into_inner));
+            let lane = folders
+                .lanes
+                .get(lane)
+                .map(|lane| lane.lock().unwrap_or_else(PoisonError::into_inner));
             let done = work(folders);
             drop(lane);
             done
@@ -103,7 +134,11 @@ impl Folders {
     fn tree(&self, store: &StoreId) -> Result<Option<(OwnedFd, Marker)>> {
         let name = store.username().as_str();
         let Some(dir) = beneath::open_dir(self.stores.as_fd(), name)? else {
-            return if beneath::exists(self.stores.as_fd(), name)? { Err(self.foreign_tree(name)) } else { Ok(None) };
+            return if beneath::exists(self.stores.as_fd(), name)? {
+                Err(self.foreign_tree(name))
+            } else {
+                Ok(None)
+            };
         };
         match Marker::read(dir.as_fd())? {
             Some(marker) if marker.store_id == *store => Ok(Some((dir, marker))),
@@ -112,7 +147,10 @@ impl Folders {
     }
 
     fn foreign_tree(&self, name: &str) -> Error {
-        foreign("the directory has no marker of this store", &self.root.join("stores").join(name))
+        foreign(
+            "the directory has no marker of this store",
+            &self.root.join("stores").join(name),
+        )
     }
 
     fn ensure_tree(&self, package: &StorePackage, mark: &Mark) -> Result<TreeFacts> {
@@ -130,7 +168,11 @@ impl Folders {
 
     fn tree_facts(&self, marker: &Marker, intact: bool) -> TreeFacts {
         let path = self.root.join("stores").join(marker.store_id.username().as_str());
-        TreeFacts { path, digest: marker.digest(), intact }
+        TreeFacts {
+            path,
+            digest: marker.digest(),
+            intact,
+        }
     }
 
     /// Reads the environment file of a store; `None` when nothing is there.
@@ -138,10 +180,17 @@ impl Folders {
         let name = env_name(store);
         let path = self.root.join("env").join(&name);
         let Some(text) = beneath::read(self.env.as_fd(), &name, ENV_LIMIT)? else {
-            return if beneath::exists(self.env.as_fd(), &name)? { Err(foreign("it is no file of this store", &path)) } else { Ok(None) };
+            return if beneath::exists(self.env.as_fd(), &name)? {
+                Err(foreign("it is no file of this store", &path))
+            } else {
+                Ok(None)
+            };
         };
         match marker::env_body(&text.bytes, store) {
-            Some((_, body)) => Ok(Some(EnvironmentFacts { path, digest: marker::digest(body) })),
+            Some((_, body)) => Ok(Some(EnvironmentFacts {
+                path,
+                digest: marker::digest(body),
+            })),
             None => Err(foreign("the environment file has no mark of this store", &path)),
         }
     }
@@ -153,8 +202,12 @@ impl Folders {
         let owner = self.user.as_ref().map(|user| (user.uid, user.gid));
         let name = env_name(&package.store_id);
         let path = self.root.join("env").join(&name);
-        atomic::write_at(self.env.as_fd(), &name, text.as_bytes(), 0o400, owner).map_err(|error| error.with("path", path.display()))?;
-        Ok(EnvironmentFacts { path, digest: marker::digest(body.as_bytes()) })
+        atomic::write_at(self.env.as_fd(), &name, text.as_bytes(), 0o400, owner)
+            .map_err(|error| error.with("path", path.display()))?;
+        Ok(EnvironmentFacts {
+            path,
+            digest: marker::digest(body.as_bytes()),
+        })
     }
 
     fn find(&self, store: &StoreId) -> Result<FilesFacts> {
@@ -162,18 +215,29 @@ impl Folders {
             Some((dir, marker)) => Some(self.tree_facts(&marker, tree::is_intact(dir.as_fd(), &marker)?)),
             None => None,
         };
-        Ok(FilesFacts { tree, environment: absent_if_foreign(self.environment(store))? })
+        Ok(FilesFacts {
+            tree,
+            environment: absent_if_foreign(self.environment(store))?,
+        })
     }
 
     fn list(&self) -> Result<Vec<StoreId>> {
         let mut stores = BTreeSet::new();
         for name in beneath::names(self.stores.as_fd())? {
             let Ok(username) = name.parse::<Username>() else { continue };
-            let Some(dir) = beneath::open_dir(self.stores.as_fd(), &name)? else { continue };
-            stores.extend(Marker::read(dir.as_fd())?.map(|marker| marker.store_id).filter(|store| *store.username() == username));
+            let Some(dir) = beneath::open_dir(self.stores.as_fd(), &name)? else {
+                continue;
+            };
+            stores.extend(
+                Marker::read(dir.as_fd())?
+                    .map(|marker| marker.store_id)
+                    .filter(|store| *store.username() == username),
+            );
         }
         for name in beneath::names(self.env.as_fd())? {
-            let Some(store) = name.strip_suffix(".env").and_then(|id| id.parse::<StoreId>().ok()) else { continue };
+            let Some(store) = name.strip_suffix(".env").and_then(|id| id.parse::<StoreId>().ok()) else {
+                continue;
+            };
             if absent_if_foreign(self.environment(&store))?.is_some() {
                 stores.insert(store);
             }
@@ -210,19 +274,25 @@ impl Folders {
 impl StoreFiles for UnixFiles {
     async fn ensure_tree(&self, cx: &EffectCx, package: &StorePackage) -> Result<TreeFacts> {
         let (package, mark) = (package.clone(), cx.mark.clone());
-        self.changing(&package.store_id.clone(), move |folders| folders.ensure_tree(&package, &mark)).await.map_err(|error| error.during("files.ensure_tree"))
+        self.changing(&package.store_id.clone(), move |folders| folders.ensure_tree(&package, &mark))
+            .await
+            .map_err(|error| error.during("files.ensure_tree"))
     }
 
     async fn ensure_environment(&self, cx: &EffectCx, package: &StorePackage) -> Result<EnvironmentFacts> {
         let (package, mark) = (package.clone(), cx.mark.clone());
-        self.changing(&package.store_id.clone(), move |folders| folders.ensure_environment(&package, &mark))
-            .await
-            .map_err(|error| error.during("files.ensure_environment"))
+        self.changing(&package.store_id.clone(), move |folders| {
+            folders.ensure_environment(&package, &mark)
+        })
+        .await
+        .map_err(|error| error.during("files.ensure_environment"))
     }
 
     async fn find(&self, store: &StoreId) -> Result<FilesFacts> {
         let store = store.clone();
-        self.blocking(move |folders| folders.find(&store)).await.map_err(|error| error.during("files.find"))
+        self.blocking(move |folders| folders.find(&store))
+            .await
+            .map_err(|error| error.during("files.find"))
     }
 
     async fn list(&self) -> Result<Vec<StoreId>> {
@@ -231,12 +301,16 @@ impl StoreFiles for UnixFiles {
 
     async fn remove_tree(&self, _: &EffectCx, store: &StoreId) -> Result<()> {
         let id = store.clone();
-        self.changing(store, move |folders| folders.remove_tree(&id)).await.map_err(|error| error.during("files.remove_tree"))
+        self.changing(store, move |folders| folders.remove_tree(&id))
+            .await
+            .map_err(|error| error.during("files.remove_tree"))
     }
 
     async fn remove_environment(&self, _: &EffectCx, store: &StoreId) -> Result<()> {
         let id = store.clone();
-        self.changing(store, move |folders| folders.remove_environment(&id)).await.map_err(|error| error.during("files.remove_environment"))
+        self.changing(store, move |folders| folders.remove_environment(&id))
+            .await
+            .map_err(|error| error.during("files.remove_environment"))
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
-use storex_core::{Code, Deployed, EffectCx, Epoch, Error, Mark, Part, PartFacts, Result, StoreId};
+use storex_core::{Code, Deployed, EffectCx, Epoch, Error, Hostname, Mark, Part, PartFacts, Port, Result, StoreId};
 
 /// How many finished effects are remembered per store. A create and its undo are eight.
 const EFFECTS: usize = 64;
@@ -20,9 +20,9 @@ pub(crate) struct Entry {
     pub(crate) epoch: Epoch,
     /// The parts that stand.
     pub(crate) parts: BTreeMap<Part, Standing>,
-    /// Parts whose last effect began and is not known to have ended, by that effect's mark.
+    /// Parts whose last effect began and is not known to have ended.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) doubts: BTreeMap<Part, Mark>,
+    pub(crate) doubts: BTreeMap<Part, Doubt>,
     /// Finished effects, oldest first.
     pub(crate) effects: Vec<Finished>,
     /// Since when nothing of the store stands.
@@ -39,6 +39,15 @@ pub(crate) struct Standing {
     pub(crate) share: Share,
 }
 
+/// An effect that began and is not known to have ended.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Doubt {
+    pub(crate) mark: Mark,
+    /// True for a withdraw, which a restart ends; an apply that nobody acknowledged is taken back.
+    pub(crate) is_leaving: bool,
+}
+
 /// A finished effect.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,7 +62,11 @@ pub(crate) struct Finished {
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts: Vec<_> = self.parts.keys().collect();
-        f.debug_struct("Entry").field("store_id", &self.store_id).field("epoch", &self.epoch).field("parts", &parts).finish_non_exhaustive()
+        f.debug_struct("Entry")
+            .field("store_id", &self.store_id)
+            .field("epoch", &self.epoch)
+            .field("parts", &parts)
+            .finish_non_exhaustive()
     }
 }
 
@@ -76,7 +89,10 @@ impl Entry {
     /// `stale_epoch`.
     pub(crate) fn fence(&mut self, cx: &EffectCx) -> Result<bool> {
         if cx.epoch < self.epoch {
-            let message = format!("{} is under epoch {}; the call came with {}", self.store_id, self.epoch, cx.epoch);
+            let message = format!(
+                "{} is under epoch {}; the call came with {}",
+                self.store_id, self.epoch, cx.epoch
+            );
             return Err(Error::new(Code::StaleEpoch, message).with("epoch", self.epoch));
         }
         let rose = cx.epoch > self.epoch;
@@ -89,9 +105,14 @@ impl Entry {
     /// # Errors
     /// `stale_epoch`.
     pub(crate) fn check_not_undone(&self, cx: &EffectCx) -> Result<()> {
-        let undone = self.effects.iter().any(|done| done.answer.is_none() && undoes(&done.mark, &cx.mark));
+        let undone = self
+            .effects
+            .iter()
+            .any(|done| done.answer.is_none() && undoes(&done.mark, &cx.mark));
         if undone {
-            return Err(Error::new(Code::StaleEpoch, format!("the effect {} has been undone", cx.mark.effect)).with("epoch", self.epoch));
+            return Err(
+                Error::new(Code::StaleEpoch, format!("the effect {} has been undone", cx.mark.effect)).with("epoch", self.epoch),
+            );
         }
         Ok(())
     }
@@ -107,7 +128,9 @@ impl Entry {
     }
 
     fn finished(&self, mark: &Mark, part: Part) -> impl Iterator<Item = &Finished> {
-        self.effects.iter().filter(move |done| done.part == part && done.mark == *mark)
+        self.effects
+            .iter()
+            .filter(move |done| done.part == part && done.mark == *mark)
     }
 
     /// The part stands now as these facts say.
@@ -119,8 +142,14 @@ impl Entry {
     }
 
     /// The effect of this mark on the part has begun and may have happened.
-    pub(crate) fn doubt(&mut self, part: Part, mark: &Mark) {
-        self.doubts.insert(part, mark.clone());
+    pub(crate) fn doubt(&mut self, part: Part, mark: &Mark, is_leaving: bool) {
+        self.doubts.insert(
+            part,
+            Doubt {
+                mark: mark.clone(),
+                is_leaving,
+            },
+        );
         self.retired_at = None;
     }
 
@@ -133,21 +162,58 @@ impl Entry {
         }
     }
 
+    /// True when the part was acknowledged and is not being withdrawn: after a restart it stands again.
+    pub(crate) fn is_acknowledged(&self, part: Part) -> bool {
+        self.parts.contains_key(&part) && !self.doubts.get(&part).is_some_and(|doubt| doubt.is_leaving)
+    }
+
     /// Remembers a finished effect.
     pub(crate) fn finish(&mut self, mark: &Mark, part: Part, answer: Option<PartFacts>) {
-        self.effects.push(Finished { mark: mark.clone(), part, answer });
+        self.effects.push(Finished {
+            mark: mark.clone(),
+            part,
+            answer,
+        });
         let surplus = self.effects.len().saturating_sub(EFFECTS);
         self.effects.drain(..surplus);
     }
 
     /// The store as it is reported: a part in doubt has no digest, so it equals nothing that is wanted. `None` when nothing of it is there.
     pub(crate) fn deployed(&self) -> Option<Deployed> {
-        let mut parts: BTreeMap<Part, PartFacts> = self.parts.iter().map(|(part, standing)| (*part, standing.facts.clone())).collect();
-        for (part, mark) in &self.doubts {
+        let mut parts: BTreeMap<Part, PartFacts> = self
+            .parts
+            .iter()
+            .map(|(part, standing)| (*part, standing.facts.clone()))
+            .collect();
+        for (part, doubt) in &self.doubts {
             let detail = json!({ "in_doubt": true });
-            parts.insert(*part, PartFacts { mark: mark.clone(), digest: String::new(), detail });
+            parts.insert(
+                *part,
+                PartFacts {
+                    mark: doubt.mark.clone(),
+                    digest: String::new(),
+                    detail,
+                },
+            );
         }
-        (!parts.is_empty()).then(|| Deployed { store_id: self.store_id.clone(), epoch: self.epoch, parts })
+        (!parts.is_empty()).then(|| Deployed {
+            store_id: self.store_id.clone(),
+            epoch: self.epoch,
+            parts,
+        })
+    }
+
+    /// The rows of the store's route, when it is acknowledged.
+    pub(crate) fn rows(&self) -> Option<(&StoreId, &BTreeMap<Hostname, Port>)> {
+        match &self
+            .parts
+            .get(&Part::Route)
+            .filter(|_| self.is_acknowledged(Part::Route))?
+            .share
+        {
+            Share::Route { rows } => Some((&self.store_id, rows)),
+            _ => None,
+        }
     }
 
     /// Environment of the store as it was applied.
@@ -173,7 +239,10 @@ mod tests {
     fn mark(step: usize, undo: bool) -> Mark {
         let operation: OperationId = format!("op_{}", "0a".repeat(16)).parse().unwrap();
         let effect = EffectId::of(&operation, step, undo);
-        Mark { effect, ..format!("storex/1 i=00ab12cd s=12345 e=x").parse().unwrap() }
+        Mark {
+            effect,
+            ..format!("storex/1 i=00ab12cd s=12345 e=x").parse().unwrap()
+        }
     }
 
     #[test]

@@ -35,7 +35,11 @@ impl Layout {
     pub(super) fn prepare(settings: &NginxSettings) -> Result<Self> {
         settings.check()?;
         let binary = fs::canonicalize(&settings.binary).map_err(|error| {
-            Error::new(Code::Unusable, format!("nginx is not there ({error}); run scripts/install-host.sh")).with("path", settings.binary.display())
+            Error::new(
+                Code::Unusable,
+                format!("nginx is not there ({error}); run scripts/install-host.sh"),
+            )
+            .with("path", settings.binary.display())
         })?;
         let user = settings.user.as_ref();
         let owner = user.map(|user| (user.uid, user.gid));
@@ -43,7 +47,8 @@ impl Layout {
         atomic::make_dir(&settings.prefix, 0o711, None)?;
         let prefix = fs::canonicalize(&settings.prefix).map_err(|error| unreadable(&settings.prefix, &error))?;
         let title_part = prefix.to_str().map(|text| format!("-p {text}/ -e"));
-        let title_part = title_part.ok_or_else(|| Error::new(Code::Unusable, "the router's prefix is not UTF-8").with("path", prefix.display()))?;
+        let title_part = title_part
+            .ok_or_else(|| Error::new(Code::Unusable, "the router's prefix is not UTF-8").with("path", prefix.display()))?;
         for (name, mode, owner) in [
             ("conf", 0o700, None),
             ("logs", 0o700, None),
@@ -57,11 +62,31 @@ impl Layout {
         ] {
             atomic::make_dir(&prefix.join(name), mode, owner)?;
         }
-        atomic::write(&prefix.join("conf/nginx.conf"), render::main(settings, Purpose::Serve)?.as_bytes(), 0o600, None)?;
-        atomic::write(&prefix.join("check/conf/nginx.conf"), render::main(settings, Purpose::Trial)?.as_bytes(), 0o640, readers)?;
-        let run = rustix::fs::open(prefix.join("run"), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|errno| unreadable(&prefix.join("run"), &errno.into()))?;
-        Ok(Self { prefix, binary, title_part, run, readers })
+        atomic::write(
+            &prefix.join("conf/nginx.conf"),
+            render::main(settings, Purpose::Serve)?.as_bytes(),
+            0o600,
+            None,
+        )?;
+        atomic::write(
+            &prefix.join("check/conf/nginx.conf"),
+            render::main(settings, Purpose::Trial)?.as_bytes(),
+            0o640,
+            readers,
+        )?;
+        let run = rustix::fs::open(
+            prefix.join("run"),
+            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        .map_err(|errno| unreadable(&prefix.join("run"), &errno.into()))?;
+        Ok(Self {
+            prefix,
+            binary,
+            title_part,
+            run,
+            readers,
+        })
     }
 
     /// The file with the routes the master reads.
@@ -97,8 +122,16 @@ impl Layout {
             Purpose::Serve => self.prefix.clone(),
             Purpose::Trial => self.prefix.join("check"),
         };
-        let program = Program::new(&self.binary).arg("-p").arg(base.join("")).arg("-e").arg(base.join("logs/error.log"));
-        let program = program.arg("-c").arg(base.join("conf/nginx.conf")).env("PATH", "/usr/bin:/bin").directory(base);
+        let program = Program::new(&self.binary)
+            .arg("-p")
+            .arg(base.join(""))
+            .arg("-e")
+            .arg(base.join("logs/error.log"));
+        let program = program
+            .arg("-c")
+            .arg(base.join("conf/nginx.conf"))
+            .env("PATH", "/usr/bin:/bin")
+            .directory(base);
         match purpose {
             Purpose::Serve => program,
             Purpose::Trial => program.args(["-t", "-q"]).user(user.cloned()),
@@ -107,7 +140,11 @@ impl Layout {
 
     /// The living master of this prefix, proved by its program, its user and its title.
     pub(super) fn master(&self) -> Option<(u32, u64)> {
-        self.processes(|pid, title| title.starts_with(MASTER) && title.contains(&self.title_part) && proc::uid(pid) == own_uid()).into_iter().next()
+        self.processes(|pid, title| {
+            title.starts_with(MASTER) && title.contains(&self.title_part) && proc::uid(pid) == Some(own_uid())
+        })
+        .into_iter()
+        .next()
     }
 
     /// Workers of this prefix whose master is gone, proved by their program and by holding our log; `accepting` ones only, or draining ones too.
@@ -117,8 +154,12 @@ impl Layout {
     }
 
     fn processes(&self, ours: impl Fn(u32, &str) -> bool) -> Vec<(u32, u64)> {
-        let all = proc::pids().into_iter().filter(|pid| proc::program(*pid).is_some_and(|program| is_file(&program, &self.binary)));
-        all.filter_map(|pid| Some((pid, proc::start_ticks(pid)?))).filter(|(pid, _)| ours(*pid, &title(*pid))).collect()
+        let all = proc::pids()
+            .into_iter()
+            .filter(|pid| proc::program(*pid).is_some_and(|program| is_file(&program, &self.binary)));
+        all.filter_map(|pid| Some((pid, proc::start_ticks(pid)?)))
+            .filter(|(pid, _)| ours(*pid, &title(*pid)))
+            .collect()
     }
 }
 
@@ -127,18 +168,24 @@ pub(super) fn title(pid: u32) -> String {
     proc::arguments(pid).join(" ")
 }
 
-fn own_uid() -> Option<u32> {
-    Some(rustix::process::geteuid().as_raw())
+fn own_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 /// Whether a link below /proc leads to this file; the kernel adds ` (deleted)` once its name is gone, as after an update of the package.
 fn is_file(link: &Path, file: &Path) -> bool {
-    link == file || link.to_str().and_then(|text| text.strip_suffix(" (deleted)")).is_some_and(|text| Path::new(text) == file)
+    link == file
+        || link
+            .to_str()
+            .and_then(|text| text.strip_suffix(" (deleted)"))
+            .is_some_and(|text| Path::new(text) == file)
 }
 
 fn holds(pid: u32, file: &Path) -> bool {
     let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    descriptors.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|link| is_file(&link, file))
+    descriptors
+        .filter_map(|entry| fs::read_link(entry.path()).ok())
+        .any(|link| is_file(&link, file))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {

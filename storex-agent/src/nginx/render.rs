@@ -122,14 +122,16 @@ const PROBE: &str = r#"    server {
 /// (`NGX_HASH_ELT_SIZE` in nginx's `ngx_hash.c`). Longer names, up to 253 bytes, need the next size.
 const SHORT_NAME: usize = 104;
 
-/// The routes and their generation, in one text: a crash cannot leave the number of one table with the rows of another.
+/// The routes and their generation, in one text: a crash cannot leave the number of one table with the rows of another. The number of rows
+/// in front tells a text that lost some.
 pub(super) fn routes(generation: u64, table: &RouteTable) -> String {
     let longest = table.routes.keys().map(|name| name.as_str().len()).max().unwrap_or_default();
     let bucket = if longest > SHORT_NAME { 512 } else { 128 };
     let size = (table.routes.len() * 2).next_power_of_two().max(2048);
     let mut text = format!(
-        "# Routes, written by storex; changes are overwritten.\nmap_hash_max_size {size};\nmap_hash_bucket_size {bucket};\n\
-         map \"\" $storex_generation {{\n    default \"{generation}\";\n}}\nmap $host $storex_upstream {{\n    default \"\";\n"
+        "# {} routes, written by storex and overwritten by it.\nmap_hash_max_size {size};\nmap_hash_bucket_size {bucket};\n\
+         map \"\" $storex_generation {{\n    default \"{generation}\";\n}}\nmap $host $storex_upstream {{\n    default \"\";\n",
+        table.routes.len()
     );
     for (name, port) in &table.routes {
         // Writing to a String cannot fail.
@@ -139,11 +141,16 @@ pub(super) fn routes(generation: u64, table: &RouteTable) -> String {
     text
 }
 
+/// Generation of a text that [`routes`] made, its rows unread; `None` when the text does not begin as ours.
+pub(super) fn parse_generation(text: &str) -> Option<u64> {
+    let (_, rest) = text.split_once("map \"\" $storex_generation {\n    default \"")?;
+    rest.split_once("\";\n}\n")?.0.parse().ok()
+}
+
 /// Generation and table of a text that [`routes`] made; `None` for any other text, down to the last byte.
 pub(super) fn parse_routes(text: &str) -> Option<(u64, RouteTable)> {
-    let (head, rows) = text.split_once("\nmap $host $storex_upstream {\n    default \"\";\n")?;
-    let (_, generation) = head.split_once("    default \"")?;
-    let generation: u64 = generation.split_once('"')?.0.parse().ok()?;
+    let generation = parse_generation(text)?;
+    let (_, rows) = text.split_once("\nmap $host $storex_upstream {\n    default \"\";\n")?;
     let routes: BTreeMap<Hostname, Port> = rows.strip_suffix("}\n")?.lines().map(parse_row).collect::<Option<_>>()?;
     let table = RouteTable { routes };
     (self::routes(generation, &table) == text).then_some((generation, table))
@@ -160,7 +167,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn table(rows: &[(&str, u16)]) -> RouteTable {
-        RouteTable { routes: rows.iter().map(|(name, port)| (name.parse().unwrap(), (*port).try_into().unwrap())).collect() }
+        RouteTable {
+            routes: rows
+                .iter()
+                .map(|(name, port)| (name.parse().unwrap(), (*port).try_into().unwrap()))
+                .collect(),
+        }
     }
 
     #[test]
@@ -168,14 +180,18 @@ mod tests {
         let text = routes(7, &table(&[("b.storex.com", 4002), ("a.storex.com", 4001)]));
         assert_eq!(
             text,
-            "# Routes, written by storex; changes are overwritten.\nmap_hash_max_size 2048;\nmap_hash_bucket_size 128;\nmap \"\" $storex_generation {\n    \
+            "# 2 routes, written by storex and overwritten by it.\nmap_hash_max_size 2048;\nmap_hash_bucket_size 128;\nmap \"\" $storex_generation {\n    \
              default \"7\";\n}\nmap $host $storex_upstream {\n    default \"\";\n    a.storex.com 127.0.0.1:4001;\n    b.storex.com 127.0.0.1:4002;\n}\n"
         );
     }
 
     #[test]
     fn sizes_follow_the_number_and_the_length_of_names() {
-        let many = RouteTable { routes: (0..3000).map(|n| (format!("s{n}.storex.com").parse().unwrap(), 4001.try_into().unwrap())).collect() };
+        let many = RouteTable {
+            routes: (0..3000)
+                .map(|n| (format!("s{n}.storex.com").parse().unwrap(), 4001.try_into().unwrap()))
+                .collect(),
+        };
         assert!(routes(1, &many).contains("map_hash_max_size 8192;\nmap_hash_bucket_size 128;"));
         let long = format!("{0}.{0}.com", "a".repeat(63));
         assert!(routes(1, &table(&[(&long, 4001)])).contains("map_hash_bucket_size 512;"));
@@ -186,10 +202,24 @@ mod tests {
         let text = routes(7, &table(&[("a.storex.com", 4001)]));
         assert!(parse_routes(&text).is_some());
         for line in text.lines() {
-            assert_eq!(parse_routes(&text.replacen(&format!("{line}\n"), "", 1)), None, "without {line:?}");
-            assert_eq!(parse_routes(&text.replacen(line, &format!("{line} "), 1)), None, "a blank after {line:?}");
+            assert_eq!(
+                parse_routes(&text.replacen(&format!("{line}\n"), "", 1)),
+                None,
+                "without {line:?}"
+            );
+            assert_eq!(
+                parse_routes(&text.replacen(line, &format!("{line} "), 1)),
+                None,
+                "a blank after {line:?}"
+            );
         }
-        for (from, to) in [("127.0.0.1", "10.0.0.1"), ("a.storex.com", "A.storex.com"), ("4001", "04001"), ("\"7\"", "\"x\""), ("4001;", "4001; include x;")] {
+        for (from, to) in [
+            ("127.0.0.1", "10.0.0.1"),
+            ("a.storex.com", "A.storex.com"),
+            ("4001", "04001"),
+            ("\"7\"", "\"x\""),
+            ("4001;", "4001; include x;"),
+        ] {
             assert_eq!(parse_routes(&text.replacen(from, to, 1)), None, "{to}");
         }
         assert_eq!(parse_routes(""), None);
@@ -205,6 +235,7 @@ mod tests {
             let table = RouteTable { routes: rows.collect() };
             let text = routes(generation, &table);
             prop_assert_eq!(text.matches(';').count(), 4 + table.routes.len());
+            prop_assert_eq!(parse_generation(&text), Some(generation));
             prop_assert_eq!(parse_routes(&text), Some((generation, table)));
         }
 
@@ -216,20 +247,28 @@ mod tests {
 
     #[test]
     fn a_trial_takes_neither_the_port_nor_another_user() {
-        let user = rustix::process::geteuid().is_root().then(|| crate::proc::User::named("nobody").unwrap());
+        let user = rustix::process::geteuid()
+            .is_root()
+            .then(|| crate::proc::User::named("nobody").unwrap());
         let settings = NginxSettings {
             binary: "/nginx".into(),
-            prefix: "/p".into(),
+            prefix: "/prefix".into(),
             listen: "127.0.0.1:3000".parse().unwrap(),
             user,
             workers: 3,
             patience: super::super::PATIENCE,
         };
-        let (serve, trial) = (main(&settings, Purpose::Serve).unwrap(), main(&settings, Purpose::Trial).unwrap());
+        let (serve, trial) = (
+            main(&settings, Purpose::Serve).unwrap(),
+            main(&settings, Purpose::Trial).unwrap(),
+        );
         assert!(serve.contains("listen 127.0.0.1:3000 default_server;") && serve.contains("worker_processes 3;"));
         assert_eq!(serve.contains("\nuser nobody "), settings.user.is_some());
         assert!(!trial.contains("127.0.0.1:3000") && !trial.contains("\nuser "));
-        assert!(!serve.contains("/p"), "the place of the prefix stands in no configuration");
+        assert!(
+            !serve.contains("/prefix"),
+            "the place of the prefix stands in no configuration"
+        );
         assert_eq!(serve.matches('{').count(), serve.matches('}').count());
     }
 }

@@ -36,7 +36,10 @@ impl NginxSettings {
     pub(super) fn check(&self) -> Result<()> {
         let unusable = |why: String| Err(Error::new(Code::Unusable, why));
         if !self.listen.ip().is_loopback() {
-            return unusable(format!("the router believes forwarded headers, so it listens on loopback only, not on {}", self.listen.ip()));
+            return unusable(format!(
+                "the router believes forwarded headers, so it listens on loopback only, not on {}",
+                self.listen.ip()
+            ));
         }
         if !(1..=64).contains(&self.workers) {
             return unusable(format!("{} router workers are asked for; 1 to 64 are possible", self.workers));
@@ -56,11 +59,16 @@ impl NginxSettings {
     /// `unusable` when the group has no name, or a name could mean something else in a configuration.
     pub(super) fn worker_names(&self) -> Result<Option<(String, String)>> {
         let Some(user) = &self.user else { return Ok(None) };
-        let table = fs::read_to_string("/etc/group").map_err(|error| Error::new(Code::Unusable, format!("/etc/group cannot be read: {error}")))?;
-        let group = group_name(&table, user.gid).ok_or_else(|| Error::new(Code::Unusable, format!("the group {} of {} has no name", user.gid, user.name)))?;
+        let table = fs::read_to_string("/etc/group")
+            .map_err(|error| Error::new(Code::Unusable, format!("/etc/group cannot be read: {error}")))?;
+        let group = group_name(&table, user.gid)
+            .ok_or_else(|| Error::new(Code::Unusable, format!("the group {} of {} has no name", user.gid, user.name)))?;
         for name in [&user.name, &group] {
             if !is_plain(name) {
-                return Err(Error::new(Code::Unusable, format!("the name {name:?} cannot stand in a router configuration")));
+                return Err(Error::new(
+                    Code::Unusable,
+                    format!("the name {name:?} cannot stand in a router configuration"),
+                ));
             }
         }
         Ok(Some((user.name.clone(), group)))
@@ -78,7 +86,10 @@ fn group_name(table: &str, gid: u32) -> Option<String> {
 
 /// Letters, digits, `_`, `-` and `.`: nothing a configuration reads as more than a word.
 fn is_plain(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
 #[cfg(test)]
@@ -86,7 +97,11 @@ mod tests {
     use super::*;
 
     fn settings() -> NginxSettings {
-        let user = rustix::process::geteuid().is_root().then(|| User { uid: 65_534, gid: 65_534, name: "nobody".to_owned() });
+        let user = rustix::process::geteuid().is_root().then(|| User {
+            uid: 65_534,
+            gid: 65_534,
+            name: "nobody".to_owned(),
+        });
         NginxSettings {
             binary: "/usr/sbin/nginx".into(),
             prefix: "/tmp/router".into(),
@@ -100,18 +115,50 @@ mod tests {
     #[test]
     fn settings_that_cannot_work_are_refused() {
         settings().check().unwrap();
-        let root = User { uid: 0, gid: 0, name: "root".to_owned() };
-        let other = if settings().user.is_some() { None } else { Some(User { uid: 65_534, gid: 65_534, name: "nobody".to_owned() }) };
+        let root = User {
+            uid: 0,
+            gid: 0,
+            name: "root".to_owned(),
+        };
+        let other = if settings().user.is_some() {
+            None
+        } else {
+            Some(User {
+                uid: 65_534,
+                gid: 65_534,
+                name: "nobody".to_owned(),
+            })
+        };
         for bad in [
-            NginxSettings { listen: "0.0.0.0:3000".parse().unwrap(), ..settings() },
-            NginxSettings { workers: 0, ..settings() },
-            NginxSettings { workers: 65, ..settings() },
-            NginxSettings { user: Some(root), ..settings() },
-            NginxSettings { user: other, ..settings() },
+            NginxSettings {
+                listen: "0.0.0.0:3000".parse().unwrap(),
+                ..settings()
+            },
+            NginxSettings {
+                workers: 0,
+                ..settings()
+            },
+            NginxSettings {
+                workers: 65,
+                ..settings()
+            },
+            NginxSettings {
+                user: Some(root),
+                ..settings()
+            },
+            NginxSettings {
+                user: other,
+                ..settings()
+            },
         ] {
             assert_eq!(bad.check().unwrap_err().code(), Code::Unusable, "{bad:?}");
         }
-        NginxSettings { listen: "[::1]:3000".parse().unwrap(), ..settings() }.check().unwrap();
+        NginxSettings {
+            listen: "[::1]:3000".parse().unwrap(),
+            ..settings()
+        }
+        .check()
+        .unwrap();
     }
 
     #[test]

@@ -28,7 +28,10 @@ pub(super) enum Part {
 /// `internal` for more than 15 parts or too large ones.
 pub(super) fn encode(parts: &[Part]) -> Result<Vec<u8>> {
     let too_large = || Error::new(Code::Internal, "the frame is too large for PM2");
-    let count = u8::try_from(parts.len()).ok().filter(|_| parts.len() <= MOST_PARTS).ok_or_else(too_large)?;
+    let count = u8::try_from(parts.len())
+        .ok()
+        .filter(|_| parts.len() <= MOST_PARTS)
+        .ok_or_else(too_large)?;
     let mut frame = vec![VERSION | count];
     for part in parts {
         let bytes = match part {
@@ -47,18 +50,24 @@ pub(super) fn encode(parts: &[Part]) -> Result<Vec<u8>> {
 /// # Errors
 /// `unavailable` for bytes that begin no frame.
 pub(super) fn decode(bytes: &[u8]) -> Result<Option<(Vec<Part>, usize)>> {
-    let Some((first, mut rest)) = bytes.split_first() else { return Ok(None) };
+    let Some((first, mut rest)) = bytes.split_first() else {
+        return Ok(None);
+    };
     if first & 0xf0 != VERSION {
         return Err(undecodable("another version of the protocol"));
     }
     let mut raw = Vec::new();
     for _ in 0..first & 0x0f {
-        let Some((length, behind)) = rest.split_first_chunk::<4>() else { return Ok(None) };
+        let Some((length, behind)) = rest.split_first_chunk::<4>() else {
+            return Ok(None);
+        };
         let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
         if length > FRAME_LIMIT || bytes.len() > FRAME_LIMIT {
             return Err(undecodable("a frame of more than 64 MiB"));
         }
-        let Some((part, behind)) = behind.split_at_checked(length) else { return Ok(None) };
+        let Some((part, behind)) = behind.split_at_checked(length) else {
+            return Ok(None);
+        };
         raw.push(part);
         rest = behind;
     }
@@ -110,9 +119,11 @@ mod tests {
         prop_oneof![
             any::<String>().prop_map(Part::Text),
             proptest::collection::vec(any::<u8>(), 0..64)
-                .prop_filter("would read as another part", |bytes| !bytes.starts_with(b"j:") && !bytes.starts_with(b"s:"))
+                .prop_filter("would read as another part", |bytes| !bytes.starts_with(b"j:")
+                    && !bytes.starts_with(b"s:"))
                 .prop_map(Part::Bytes),
-            (any::<String>(), any::<i64>()).prop_map(|(text, number)| Part::Json(json!({"text": text, "list": [number, null, true]}))),
+            (any::<String>(), any::<i64>())
+                .prop_map(|(text, number)| Part::Json(json!({"text": text, "list": [number, null, true]}))),
         ]
     }
 

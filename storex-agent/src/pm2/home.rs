@@ -36,11 +36,13 @@ pub(super) fn open_log(settings: &Pm2Settings) -> Result<File> {
     let path = settings.home.join("pm2.log");
     // NONBLOCK: a pipe put there must not make us wait for a reader.
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR | Mode::RGRP).map_err(|errno| cannot_use(&path, errno.into()))?;
+    let fd =
+        rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR | Mode::RGRP).map_err(|errno| cannot_use(&path, errno.into()))?;
     let file = File::from(fd);
     check_own(&file, &path, &[settings.uid(), geteuid().as_raw()])?;
     if let Some((uid, gid)) = settings.owner() {
-        rustix::fs::fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))).map_err(|errno| cannot_use(&path, errno.into()))?;
+        rustix::fs::fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
+            .map_err(|errno| cannot_use(&path, errno.into()))?;
     }
     if file.metadata().is_ok_and(|facts| facts.len() > LOG_LIMIT) {
         file.set_len(0).map_err(|error| cannot_use(&path, error))?;
@@ -58,7 +60,10 @@ pub(super) fn check_own(file: &File, path: &Path, owners: &[u32]) -> Result<()> 
     if regular && facts.nlink() == 1 && owners.contains(&facts.uid()) {
         return Ok(());
     }
-    Err(Error::new(Code::ForeignObject, format!("{} is no file of the stores' user", path.display())))
+    Err(Error::new(
+        Code::ForeignObject,
+        format!("{} is no file of the stores' user", path.display()),
+    ))
 }
 
 /// Takes the lock that keeps a second agent off this daemon; it is held until the answer is dropped or the process ends, however it ends.
@@ -71,13 +76,18 @@ pub(super) fn lock(settings: &Pm2Settings) -> Result<File> {
     let fd = rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(|errno| cannot_use(&path, errno.into()))?;
     match flock(&fd, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(File::from(fd)),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::new(Code::DirectoryBusy, format!("another agent holds {}", path.display()))),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::new(
+            Code::DirectoryBusy,
+            format!("another agent holds {}", path.display()),
+        )),
         Err(errno) => Err(cannot_use(&path, errno.into())),
     }
 }
 
 fn cannot_use(path: &Path, error: std::io::Error) -> Error {
-    Error::new(Code::Unavailable, format!("{} cannot be used", path.display())).with("why", &error).caused_by(error)
+    Error::new(Code::Unavailable, format!("{} cannot be used", path.display()))
+        .with("why", &error)
+        .caused_by(error)
 }
 
 #[cfg(test)]

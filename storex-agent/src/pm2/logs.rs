@@ -4,7 +4,7 @@ use super::{Pm2Settings, home};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use storex_core::{Code, Error, Result, StoreId};
 
@@ -23,12 +23,31 @@ pub(super) fn path(settings: &Pm2Settings, store: &StoreId) -> PathBuf {
 /// `unavailable` when it cannot be read, `foreign_object` when something else has its name; no log is an empty answer.
 pub(super) fn tail(settings: &Pm2Settings, store: &StoreId, lines: usize) -> Result<Vec<String>> {
     let path = path(settings, store);
-    let Some(mut file) = open(&path, settings.uid())? else { return Ok(Vec::new()) };
+    let Some(mut file) = open(&path, settings.uid())? else {
+        return Ok(Vec::new());
+    };
     let length = file.metadata().map_err(|error| cannot_read(&path, &error))?.len();
     let start = length.saturating_sub(TAIL_BYTES);
     let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(start)).and_then(|_| file.take(TAIL_BYTES).read_to_end(&mut bytes)).map_err(|error| cannot_read(&path, &error))?;
+    file.seek(SeekFrom::Start(start))
+        .and_then(|_| file.take(TAIL_BYTES).read_to_end(&mut bytes))
+        .map_err(|error| cannot_read(&path, &error))?;
     Ok(last_lines(&bytes, start > 0, lines))
+}
+
+/// Removes the store's log; absent is success.
+///
+/// # Errors
+/// `unavailable` when it cannot be removed.
+pub(super) fn remove(settings: &Pm2Settings, store: &StoreId) -> Result<()> {
+    let path = path(settings, store);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::new(
+            Code::Unavailable,
+            format!("{} cannot be removed: {error}", path.display()),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// `cut` says that the first line may be the rest of a longer one.
@@ -39,7 +58,13 @@ fn last_lines(bytes: &[u8], cut: bool, lines: usize) -> Vec<String> {
     }
     let all: Vec<&[u8]> = whole.split(|byte| *byte == b'\n').skip(usize::from(cut)).collect();
     let shown = all.iter().skip(all.len().saturating_sub(lines));
-    shown.map(|line| String::from_utf8_lossy(line.get(..LINE_BYTES).unwrap_or(line)).trim_end_matches('\r').to_owned()).collect()
+    shown
+        .map(|line| {
+            String::from_utf8_lossy(line.get(..LINE_BYTES).unwrap_or(line))
+                .trim_end_matches('\r')
+                .to_owned()
+        })
+        .collect()
 }
 
 /// Opens a file of the stores' user for reading; `None` when there is none. Links are not followed, pipes not waited for.

@@ -2,6 +2,7 @@
 
 use super::{Pm2Settings, logs};
 use serde_json::{Value, json};
+use std::path::Path;
 use storex_core::{ProcessSpec, StoreId};
 
 /// Label of our processes in the daemon's list.
@@ -20,19 +21,21 @@ pub(super) fn name(store: &StoreId) -> String {
 /// With `pmx` a process would end when the daemon does. Both streams go to one file, in the order in which they arrive. `treekill`: what the
 /// process started ends with it.
 pub(super) fn argument(settings: &Pm2Settings, spec: &ProcessSpec) -> Value {
-    let log = logs::path(settings, &spec.store);
+    // `json!` would panic on a path that is not UTF-8; such paths have been refused before.
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let log = text(&logs::path(settings, &spec.store));
     json!({
         "name": name(&spec.store),
         "namespace": NAMESPACE,
-        "pm_exec_path": spec.script,
-        "pm_cwd": spec.directory,
-        "exec_interpreter": settings.node,
+        "pm_exec_path": text(&spec.script),
+        "pm_cwd": text(&spec.directory),
+        "exec_interpreter": text(&settings.node),
         "exec_mode": "fork_mode",
-        "node_args": [format!("{ENV_FILE_ARGUMENT}{}", spec.environment_file.display())],
+        "node_args": [format!("{ENV_FILE_ARGUMENT}{}", text(&spec.environment_file))],
         "args": [],
         "pm_out_log_path": log,
         "pm_err_log_path": log,
-        "pm_pid_path": settings.pid_dir.join(format!("{}.pid", spec.store)),
+        "pm_pid_path": text(&settings.pid_dir.join(format!("{}.pid", spec.store))),
         "autostart": true,
         "autorestart": true,
         "treekill": true,

@@ -30,7 +30,9 @@ pub(super) struct Records {
 impl Records {
     /// The records in this folder, which exists.
     pub(super) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned() }
+        Self {
+            folder: folder.to_owned(),
+        }
     }
 
     fn path(&self, store: &StoreId) -> PathBuf {
@@ -55,11 +57,20 @@ impl Records {
     /// # Errors
     /// `unavailable` when the folder cannot be read.
     pub(super) fn list(&self) -> Result<Vec<Record>> {
-        let unreadable = |error: std::io::Error| Error::new(Code::Unavailable, format!("{} cannot be read: {error}", self.folder.display()));
+        let unreadable = |error: std::io::Error| {
+            Error::new(
+                Code::Unavailable,
+                format!("{} cannot be read: {error}", self.folder.display()),
+            )
+        };
         let mut stores = Vec::new();
         for entry in fs::read_dir(&self.folder).map_err(unreadable)? {
             let name = entry.map_err(unreadable)?.file_name();
-            stores.extend(name.to_str().and_then(|name| name.strip_suffix(".json")).and_then(|store| store.parse::<StoreId>().ok()));
+            stores.extend(
+                name.to_str()
+                    .and_then(|name| name.strip_suffix(".json"))
+                    .and_then(|store| store.parse::<StoreId>().ok()),
+            );
         }
         stores.sort();
         Ok(stores.iter().filter_map(|store| self.get(store)).collect())
@@ -70,7 +81,8 @@ impl Records {
     /// # Errors
     /// `unavailable` when the disk cannot be written.
     pub(super) fn put(&self, record: &Record) -> Result<()> {
-        let bytes = serde_json::to_vec(record).map_err(|error| Error::new(Code::Internal, format!("a record is no JSON: {error}")))?;
+        let bytes =
+            serde_json::to_vec(record).map_err(|error| Error::new(Code::Internal, format!("a record is no JSON: {error}")))?;
         atomic::write(&self.path(&record.spec.store), &bytes, 0o600, None)
     }
 
@@ -80,7 +92,9 @@ impl Records {
     /// `unavailable` when the disk cannot be written.
     pub(super) fn remove(&self, store: &StoreId) -> Result<()> {
         match fs::remove_file(self.path(store)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::new(Code::Unavailable, format!("a record cannot be removed: {error}"))),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Error::new(Code::Unavailable, format!("a record cannot be removed: {error}")))
+            }
             _ => Ok(()),
         }
     }
@@ -101,7 +115,11 @@ mod tests {
             node_env: "production".into(),
             max_memory_bytes: 1 << 30,
         };
-        Record { spec, stopped: false, process: Some((1, 2)) }
+        Record {
+            spec,
+            stopped: false,
+            process: Some((1, 2)),
+        }
     }
 
     #[test]
@@ -112,7 +130,11 @@ mod tests {
         records.put(&two).unwrap();
         records.put(&one).unwrap();
         assert_eq!(records.list().unwrap(), [one.clone(), two.clone()]);
-        let stopped = Record { stopped: true, process: None, ..one };
+        let stopped = Record {
+            stopped: true,
+            process: None,
+            ..one
+        };
         records.put(&stopped).unwrap();
         assert_eq!(records.get(&stopped.spec.store), Some(stopped.clone()));
         records.remove(&stopped.spec.store).unwrap();

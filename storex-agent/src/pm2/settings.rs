@@ -43,28 +43,49 @@ impl Pm2Settings {
     /// the user cannot enter.
     pub(super) fn check(&self) -> Result<()> {
         self.check_user(geteuid().as_raw())?;
-        for path in [&self.node, &self.pm2_daemon, &self.home, &self.log_dir, &self.pid_dir, &self.state_dir, &self.stores_root] {
-            if !path.is_absolute() {
-                return Err(unusable(format!("{} is not an absolute path", path.display())));
+        for path in [
+            &self.node,
+            &self.pm2_daemon,
+            &self.home,
+            &self.log_dir,
+            &self.pid_dir,
+            &self.state_dir,
+            &self.stores_root,
+        ] {
+            if !path.is_absolute() || path.to_str().is_none() {
+                return Err(unusable(format!("{} is not an absolute path in UTF-8", path.display())));
             }
         }
         if self.node.file_name().is_none_or(|name| name != "node") {
-            return Err(unusable(format!("{} must be named node: PM2 tells a Node program by that name", self.node.display())));
+            return Err(unusable(format!(
+                "{} must be named node: PM2 tells a Node program by that name",
+                self.node.display()
+            )));
         }
         let socket = self.rpc_socket();
         if socket.as_os_str().len() > SOCKET_PATH_LIMIT {
             let shown = socket.display();
-            return Err(unusable(format!("{shown} is longer than {SOCKET_PATH_LIMIT} bytes, the limit for a socket; use a shorter data directory")));
+            return Err(unusable(format!(
+                "{shown} is longer than {SOCKET_PATH_LIMIT} bytes, the limit for a socket; use a shorter data directory"
+            )));
         }
         let Some(user) = &self.user else { return Ok(()) };
-        let folders = [&self.home, &self.log_dir, &self.pid_dir].into_iter().filter_map(|folder| folder.parent());
-        folders.chain([self.stores_root.as_path()]).try_for_each(|folder| user.check_can_enter(folder))
+        let folders = [&self.home, &self.log_dir, &self.pid_dir]
+            .into_iter()
+            .filter_map(|folder| folder.parent());
+        folders
+            .chain([self.stores_root.as_path()])
+            .try_for_each(|folder| user.check_can_enter(folder))
     }
 
     fn check_user(&self, own: u32) -> Result<()> {
         match &self.user {
-            Some(user) if user.uid == 0 => Err(unusable("PM2 is never run as root: a store's environment could raise its privileges".to_owned())),
-            None if own == 0 => Err(unusable("root must name the user that runs the stores, such as storex-apps (scripts/install-host.sh makes it)".to_owned())),
+            Some(user) if user.uid == 0 => Err(unusable(
+                "PM2 is never run as root: a store's environment could raise its privileges".to_owned(),
+            )),
+            None if own == 0 => Err(unusable(
+                "root must name the user that runs the stores, such as storex-apps (scripts/install-host.sh makes it)".to_owned(),
+            )),
             Some(user) if own != 0 && user.uid != own => Err(unusable(format!("only root can run stores as {}", user.name))),
             _ => Ok(()),
         }
@@ -118,17 +139,21 @@ mod tests {
         }
     }
 
-    fn user(uid: u32) -> Option<User> {
-        Some(User { uid, gid: uid, name: format!("user{uid}") })
+    fn user(uid: u32) -> User {
+        User {
+            uid,
+            gid: uid,
+            name: format!("user{uid}"),
+        }
     }
 
     #[test]
     fn a_daemon_of_root_is_refused_and_only_root_changes_the_user() {
-        for (who, own) in [(user(0), 0), (user(0), 1000), (None, 0), (user(999), 1000)] {
+        for (who, own) in [(Some(user(0)), 0), (Some(user(0)), 1000), (None, 0), (Some(user(999)), 1000)] {
             let refused = settings(who.clone()).check_user(own);
             assert_eq!(refused.unwrap_err().code(), Code::Unusable, "{who:?} for {own}");
         }
-        for (who, own) in [(user(999), 0), (None, 1000), (user(1000), 1000)] {
+        for (who, own) in [(Some(user(999)), 0), (None, 1000), (Some(user(1000)), 1000)] {
             settings(who).check_user(own).unwrap();
         }
     }
@@ -146,6 +171,9 @@ mod tests {
         };
         refused(|bad| bad.home = "pm2".into(), "not an absolute path");
         refused(|bad| bad.node = "/usr/bin/nodejs".into(), "must be named node");
-        refused(|bad| bad.home = format!("/tmp/{}", "x".repeat(94)).into(), "longer than 107 bytes");
+        refused(
+            |bad| bad.home = format!("/tmp/{}", "x".repeat(94)).into(),
+            "longer than 107 bytes",
+        );
     }
 }

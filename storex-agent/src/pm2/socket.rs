@@ -32,7 +32,11 @@ impl DaemonSocket {
     /// The socket at this path. Whoever listens there must run as `uid`: the kernel says who it is (`SO_PEERCRED`, unix(7)), since a pid file
     /// may name anybody.
     pub fn new(path: PathBuf, uid: u32) -> Self {
-        Self { path, uid, next: AtomicU64::new(1) }
+        Self {
+            path,
+            uid,
+            next: AtomicU64::new(1),
+        }
     }
 
     /// Pid of the daemon that listens; `None` when nobody does.
@@ -54,10 +58,19 @@ impl DaemonSocket {
     pub async fn call(&self, method: &str, argument: Value, effect: Effect, limit: Duration) -> Result<Value> {
         let mut sent = false;
         let answer = timeout(limit, self.exchange(method, argument, &mut sent)).await;
-        let result = answer.unwrap_or_else(|_| Err(Error::new(Code::Timeout, format!("the PM2 daemon did not answer {method} within {limit:?}"))));
+        let result = answer.unwrap_or_else(|_| {
+            Err(Error::new(
+                Code::Timeout,
+                format!("the PM2 daemon did not answer {method} within {limit:?}"),
+            ))
+        });
         result.map_err(|error| {
             let error = error.with("pm2_method", method);
-            if sent && effect == Effect::Change && error.code() != Code::HostRefused { error.into_unclear() } else { error }
+            if sent && effect == Effect::Change && error.code() != Code::HostRefused {
+                error.into_unclear()
+            } else {
+                error
+            }
         })
     }
 
@@ -66,7 +79,10 @@ impl DaemonSocket {
         let call = json!({"type": "call", "method": method, "args": [argument]});
         let frame = encode(&[Part::Json(call), Part::Text(id.clone())])?;
         let Some((mut stream, _)) = self.connect().await? else {
-            return Err(Error::new(Code::Unavailable, format!("no PM2 daemon listens at {}", self.path.display())));
+            return Err(Error::new(
+                Code::Unavailable,
+                format!("no PM2 daemon listens at {}", self.path.display()),
+            ));
         };
         *sent = true;
         stream.write_all(&frame).await.map_err(|error| lost(&error))?;
@@ -86,7 +102,8 @@ impl DaemonSocket {
     }
 
     async fn connect(&self) -> Result<Option<(UnixStream, u32)>> {
-        let unusable = |error: &std::io::Error| Error::new(Code::Unavailable, format!("{} cannot be used: {error}", self.path.display()));
+        let unusable =
+            |error: &std::io::Error| Error::new(Code::Unavailable, format!("{} cannot be used: {error}", self.path.display()));
         let stream = match UnixStream::connect(&self.path).await {
             Ok(stream) => stream,
             // Stale sockets outlive a killed daemon and refuse.
@@ -95,7 +112,12 @@ impl DaemonSocket {
         };
         let peer = stream.peer_cred().map_err(|error| unusable(&error))?;
         if peer.uid() != self.uid {
-            let what = format!("user {} listens at {}, where user {} should", peer.uid(), self.path.display(), self.uid);
+            let what = format!(
+                "user {} listens at {}, where user {} should",
+                peer.uid(),
+                self.path.display(),
+                self.uid
+            );
             return Err(Error::new(Code::ForeignObject, what));
         }
         let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0);
@@ -159,14 +181,23 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_to_another_request_is_passed_over() {
-        let (_kept, socket) = daemon(|id| [frame(json!({"args": ["wrong"]}), "none"), frame(json!({"args": ["right"]}), id)].concat());
+        let (_kept, socket) = daemon(|id| {
+            [
+                frame(json!({"args": ["wrong"]}), "none"),
+                frame(json!({"args": ["right"]}), id),
+            ]
+            .concat()
+        });
         assert_eq!(socket.call("ping", json!({}), Effect::Read, LONG).await.unwrap(), "right");
     }
 
     #[tokio::test]
     async fn an_error_of_pm2_is_a_refusal_in_its_own_words() {
         let (_kept, socket) = daemon(|id| frame(json!({"error": "99 : id unknown", "stack": "…"}), id));
-        let error = socket.call("stopProcessId", json!(99), Effect::Change, LONG).await.unwrap_err();
+        let error = socket
+            .call("stopProcessId", json!(99), Effect::Change, LONG)
+            .await
+            .unwrap_err();
         assert_eq!((error.code(), error.is_unclear()), (Code::HostRefused, false));
         assert!(error.message().contains("99 : id unknown"), "{error}");
     }
@@ -176,7 +207,11 @@ mod tests {
         let silent: fn(&str) -> Vec<u8> = |_| Vec::new();
         let broken: fn(&str) -> Vec<u8> = |_| b"\x12\x00\x00\x00\x02".to_vec();
         let other: fn(&str) -> Vec<u8> = |_| b"HTTP/1.1".to_vec();
-        for (reply, limit, code) in [(silent, Duration::from_millis(50), Code::Timeout), (broken, LONG, Code::Unavailable), (other, LONG, Code::Unavailable)] {
+        for (reply, limit, code) in [
+            (silent, Duration::from_millis(50), Code::Timeout),
+            (broken, LONG, Code::Unavailable),
+            (other, LONG, Code::Unavailable),
+        ] {
             for (effect, unclear) in [(Effect::Read, false), (Effect::Change, true)] {
                 let (_kept, socket) = daemon(reply);
                 let error = socket.call("prepare", json!({}), effect, limit).await.unwrap_err();
@@ -203,8 +238,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rpc.sock");
         let _listener = UnixListener::bind(&path).unwrap();
-        assert_eq!(DaemonSocket::new(path.clone(), geteuid().as_raw()).peer().await.unwrap(), Some(std::process::id()));
+        assert_eq!(
+            DaemonSocket::new(path.clone(), geteuid().as_raw()).peer().await.unwrap(),
+            Some(std::process::id())
+        );
         let stranger = DaemonSocket::new(path, geteuid().as_raw() + 1);
-        assert_eq!(stranger.call("prepare", json!({}), Effect::Change, LONG).await.unwrap_err().code(), Code::ForeignObject);
+        assert_eq!(
+            stranger
+                .call("prepare", json!({}), Effect::Change, LONG)
+                .await
+                .unwrap_err()
+                .code(),
+            Code::ForeignObject
+        );
     }
 }

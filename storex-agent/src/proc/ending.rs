@@ -2,19 +2,18 @@
 
 use super::Stat;
 use futures::future::join_all;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::time::Duration;
 use storex_core::{Code, Error, Result};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// One living process, held by a pidfd.
 #[derive(Debug)]
 pub struct Handle {
     pid: u32,
-    fd: AsyncFd<OwnedFd>,
+    fd: OwnedFd,
 }
 
 /// How a process ended.
@@ -27,12 +26,14 @@ pub enum Ended {
 }
 
 impl Handle {
-    /// The process with this pid and start time; `None` when it does not live any more. Needs a runtime.
+    /// The process with this pid and start time; `None` when it does not live any more.
     ///
     /// # Errors
     /// `internal` when the kernel gives no pidfd (Linux 5.3 or later does).
     pub fn open(pid: u32, start_ticks: u64) -> Result<Option<Self>> {
-        let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
+        let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
+            return Ok(None);
+        };
         let fd = match pidfd_open(raw, PidfdFlags::empty()) {
             Ok(fd) => fd,
             Err(rustix::io::Errno::SRCH) => return Ok(None),
@@ -42,8 +43,6 @@ impl Handle {
         if Stat::of(pid).is_none_or(|stat| stat.start_ticks != start_ticks || !stat.is_alive()) {
             return Ok(None);
         }
-        let fd = AsyncFd::with_interest(fd, Interest::READABLE)
-            .map_err(|error| Error::new(Code::Internal, format!("the pidfd of process {pid} cannot be watched: {error}")))?;
         Ok(Some(Self { pid, fd }))
     }
 
@@ -57,15 +56,31 @@ impl Handle {
     /// # Errors
     /// `denied` when the process is not ours to signal.
     pub fn signal(&self, signal: Signal) -> Result<()> {
-        match pidfd_send_signal(self.fd.get_ref(), signal) {
+        match pidfd_send_signal(&self.fd, signal) {
             Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-            Err(error) => Err(Error::new(Code::Denied, format!("process {} cannot be signalled: {error}", self.pid))),
+            Err(error) => Err(Error::new(
+                Code::Denied,
+                format!("process {} cannot be signalled: {error}", self.pid),
+            )),
         }
     }
 
-    /// Waits for its end; false when it still lives after `limit`. A pidfd is readable from the end of its process on (pidfd_open(2)).
+    /// Waits for its end; false when it still lives after `limit`. Looks every few milliseconds.
     pub async fn ended(&self, limit: Duration) -> bool {
-        timeout(limit, self.fd.readable()).await.is_ok_and(|ready| ready.is_ok())
+        let watch = async {
+            let mut pause = Duration::from_millis(1);
+            while !self.has_ended() {
+                sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_millis(16));
+            }
+        };
+        timeout(limit, watch).await.is_ok()
+    }
+
+    /// A pidfd is readable from the end of its process on (pidfd_open(2)).
+    fn has_ended(&self) -> bool {
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut [PollFd::new(&self.fd, PollFlags::IN)], Some(&at_once)).is_ok_and(|ready| ready > 0)
     }
 
     /// Sends `signal`, waits up to `patience`, then sends SIGKILL and waits again.
@@ -126,7 +141,10 @@ mod tests {
         let child = Program::new("/bin/sleep").arg("1000").spawn().unwrap();
         let pid = child.id().unwrap();
         let handle = Handle::open(pid, start_ticks(pid).unwrap()).unwrap().unwrap();
-        assert_eq!(handle.end(Signal::CONT, Duration::from_millis(20)).await.unwrap(), Ended::Killed);
+        assert_eq!(
+            handle.end(Signal::CONT, Duration::from_millis(20)).await.unwrap(),
+            Ended::Killed
+        );
     }
 
     #[tokio::test]
@@ -135,7 +153,10 @@ mod tests {
         let pid = child.id().unwrap();
         let ticks = start_ticks(pid).unwrap();
         end_all(&[(pid, ticks + 1), (u32::MAX, 1)], Signal::KILL, LONG).await.unwrap();
-        assert!(is_alive(pid, ticks), "a process with another start time must not be signalled");
+        assert!(
+            is_alive(pid, ticks),
+            "a process with another start time must not be signalled"
+        );
         end_all(&[(pid, ticks)], Signal::KILL, LONG).await.unwrap();
         assert!(!is_alive(pid, ticks));
         child.wait().await.unwrap();

@@ -11,13 +11,16 @@ const LISTEN: &str = "0A";
 /// True when the process or one of its descendants listens on this port on 127.0.0.1 or on any address, over IPv4 or IPv6. Processes of other
 /// users are seen by root only.
 pub fn listens(pid: u32, port: Port) -> bool {
-    let inodes: BTreeSet<u64> = listeners().filter(|row| row.serves_loopback && row.port == port.get()).map(|row| row.inode).collect();
+    let inodes: BTreeSet<u64> = listeners()
+        .filter(|row| row.serves_loopback && row.port == port.get())
+        .map(|row| row.inode)
+        .collect();
     // The tree is walked only when somebody listens and it is not the process itself.
     !inodes.is_empty() && (holds(pid, &inodes) || descendants(pid).into_iter().any(|child| holds(child, &inodes)))
 }
 
 /// Every TCP port something listens on now, on whatever address.
-pub fn listened_ports() -> BTreeSet<u16> {
+pub fn ports_in_use() -> BTreeSet<u16> {
     listeners().map(|row| row.port).collect()
 }
 
@@ -30,7 +33,13 @@ struct Listener {
 }
 
 fn listeners() -> impl Iterator<Item = Listener> {
-    let rows = |table: &str| fs::read_to_string(table).unwrap_or_default().lines().filter_map(parse).collect::<Vec<_>>();
+    let rows = |table: &str| {
+        fs::read_to_string(table)
+            .unwrap_or_default()
+            .lines()
+            .filter_map(parse)
+            .collect::<Vec<_>>()
+    };
     rows("/proc/net/tcp").into_iter().chain(rows("/proc/net/tcp6"))
 }
 
@@ -58,7 +67,10 @@ fn words(address: &str) -> Option<Vec<[u8; 4]>> {
 fn serves_loopback(words: &[[u8; 4]]) -> bool {
     const ANY: [u8; 4] = [0; 4];
     const LOOPBACK: [u8; 4] = [127, 0, 0, 1];
-    matches!(words, [ANY | LOOPBACK] | [ANY, ANY, ANY, ANY] | [ANY, ANY, [0, 0, 0xff, 0xff], LOOPBACK | ANY])
+    matches!(
+        words,
+        [ANY | LOOPBACK] | [ANY, ANY, ANY, ANY] | [ANY, ANY, [0, 0, 0xff, 0xff], LOOPBACK | ANY]
+    )
 }
 
 fn holds(pid: u32, inodes: &BTreeSet<u64>) -> bool {
@@ -79,15 +91,27 @@ mod tests {
     #[test]
     fn rows_of_listening_sockets_are_read_and_others_passed_over() {
         let row = |address: &str, state: &str| {
-            parse(&format!("   0: {address}:1F90 00000000:0000 {state} 00000000:00000000 00:00000000 00000000   999        0 4711 1 0 100 0 0 10 0"))
+            parse(&format!(
+                "   0: {address}:1F90 00000000:0000 {state} 00000000:00000000 00:00000000 00000000   999        0 4711 1 0 100 0 0 10 0"
+            ))
         };
         let v6 = |address: &str| row(address, "0A").unwrap().serves_loopback;
-        assert_eq!(row("0100007F", "0A"), Some(Listener { port: 8080, inode: 4711, serves_loopback: true }));
+        assert_eq!(
+            row("0100007F", "0A"),
+            Some(Listener {
+                port: 8080,
+                inode: 4711,
+                serves_loopback: true
+            })
+        );
         assert!(row("00000000", "0A").unwrap().serves_loopback);
         assert!(!row("0200007F", "0A").unwrap().serves_loopback);
         assert_eq!(row("0100007F", "01"), None);
         assert!(v6("00000000000000000000000000000000") && v6("0000000000000000FFFF00000100007F"));
-        assert!(!v6("00000000000000000000000001000000"), "::1 does not take connections to 127.0.0.1");
+        assert!(
+            !v6("00000000000000000000000001000000"),
+            "::1 does not take connections to 127.0.0.1"
+        );
         assert_eq!(parse("  sl  local_address rem_address   st tx_queue"), None);
     }
 
@@ -98,7 +122,7 @@ mod tests {
             let port: Port = listener.local_addr().unwrap().port().try_into().unwrap();
             assert!(listens(std::process::id(), port), "{address}");
             assert!(!listens(u32::MAX, port));
-            assert!(listened_ports().contains(&port.get()));
+            assert!(ports_in_use().contains(&port.get()));
             drop(listener);
             assert!(!listens(std::process::id(), port));
         }

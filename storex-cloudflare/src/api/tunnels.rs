@@ -15,7 +15,9 @@ const CONFIGURATION: &str = "/accounts/{account}/cfd_tunnel/{tunnel}/configurati
 
 /// Tunnels of this name. Without `is_deleted=false` deleted ones are listed too.
 pub(crate) fn named(account: &AccountId, name: &str) -> Endpoint<Vec<WireTunnel>> {
-    Endpoint::new(Method::GET, TUNNELS, &[account.as_str()]).query("is_deleted", "false").query("name", name)
+    Endpoint::new(Method::GET, TUNNELS, &[account.as_str()])
+        .query("is_deleted", "false")
+        .query("name", name)
 }
 
 /// Makes a tunnel configured from the API. Cloudflare makes up its secret.
@@ -34,6 +36,10 @@ pub(crate) fn configuration(account: &AccountId, tunnel: &TunnelId) -> Endpoint<
 }
 
 /// Replaces the configuration, whatever its version.
-pub(crate) fn put_configuration(account: &AccountId, tunnel: &TunnelId, document: &TunnelDocument) -> Endpoint<WireConfiguration> {
+pub(crate) fn put_configuration(
+    account: &AccountId,
+    tunnel: &TunnelId,
+    document: &TunnelDocument,
+) -> Endpoint<WireConfiguration> {
     Endpoint::new(Method::PUT, CONFIGURATION, &[account.as_str(), tunnel.as_str()]).body(json!({"config": document}))
 }

@@ -53,13 +53,20 @@ pub(crate) enum Reading<T> {
 
 /// Reads the body of an answer with this HTTP status. A 2xx body without envelope is a bare result, as some removals answer.
 pub(crate) fn read<T: DeserializeOwned>(status: u16, body: &[u8]) -> Reading<T> {
-    let Ok(Value::Object(mut fields)) = serde_json::from_slice(body) else { return Reading::Unreadable("is no JSON object") };
+    let Ok(Value::Object(mut fields)) = serde_json::from_slice(body) else {
+        return Reading::Unreadable("is no JSON object");
+    };
     let good = (200..300).contains(&status);
-    let errors = fields.remove("errors").and_then(|errors| serde_json::from_value::<Vec<ApiError>>(errors).ok()).unwrap_or_default();
+    let errors = fields
+        .remove("errors")
+        .and_then(|errors| serde_json::from_value::<Vec<ApiError>>(errors).ok())
+        .unwrap_or_default();
     match fields.get("success").and_then(Value::as_bool) {
         Some(true) if good => {
             let result = fields.remove("result").unwrap_or_default();
-            let info = fields.remove("result_info").and_then(|info| serde_json::from_value(info).ok());
+            let info = fields
+                .remove("result_info")
+                .and_then(|info| serde_json::from_value(info).ok());
             decoded(result, info)
         }
         Some(true) => Reading::Unreadable("claims success under an HTTP status of failure"),
@@ -99,7 +106,12 @@ mod tests {
 
     #[test]
     fn messages_may_be_text_or_objects_and_their_codes_are_no_errors() {
-        for messages in [json!([]), json!(["ok"]), json!([{"code": 10000, "message": "This API Token is valid and active", "type": null}]), json!(null)] {
+        for messages in [
+            json!([]),
+            json!(["ok"]),
+            json!([{"code": 10000, "message": "This API Token is valid and active", "type": null}]),
+            json!(null),
+        ] {
             let body = json!({"success": true, "errors": [], "messages": messages, "result": {"id": "a", "status": "active"}});
             assert!(matches!(read_value::<WireToken>(200, &body), Reading::Success(_)), "{body}");
         }
@@ -108,32 +120,71 @@ mod tests {
     #[test]
     fn codes_are_read_from_numbers_and_from_text_beyond_sixteen_bits() {
         let body = json!({"success": false, "errors": [{"code": 81_058, "message": "a"}, {"code": "81057"}, {"code": null, "message": null}], "result": null});
-        let Reading::Refused(errors) = read_value::<Value>(400, &body) else { panic!("a refusal") };
+        let Reading::Refused(errors) = read_value::<Value>(400, &body) else {
+            panic!("a refusal")
+        };
         assert_eq!(errors.iter().map(|error| error.code).collect::<Vec<_>>(), [81_058, 81_057, 0]);
     }
 
     #[test]
     fn a_bare_result_is_read_where_its_shape_fits() {
-        assert!(matches!(read_value::<Option<WireRemoved>>(200, &json!({"id": "a"})), Reading::Success(Answer { result: Some(_), .. })));
-        assert!(matches!(read_value::<Option<WireRemoved>>(200, &json!({"success": true, "result": null})), Reading::Success(Answer { result: None, .. })));
-        assert!(matches!(read_value::<Option<WireRemoved>>(200, &json!({"error": "no"})), Reading::Unreadable(_)));
-        assert!(matches!(read_value::<Option<WireRemoved>>(502, &json!({"id": "a"})), Reading::Unreadable(_)));
+        assert!(matches!(
+            read_value::<Option<WireRemoved>>(200, &json!({"id": "a"})),
+            Reading::Success(Answer { result: Some(_), .. })
+        ));
+        assert!(matches!(
+            read_value::<Option<WireRemoved>>(200, &json!({"success": true, "result": null})),
+            Reading::Success(Answer { result: None, .. })
+        ));
+        assert!(matches!(
+            read_value::<Option<WireRemoved>>(200, &json!({"error": "no"})),
+            Reading::Unreadable(_)
+        ));
+        assert!(matches!(
+            read_value::<Option<WireRemoved>>(502, &json!({"id": "a"})),
+            Reading::Unreadable(_)
+        ));
     }
 
     #[test]
     fn success_under_a_status_of_failure_is_not_believed() {
-        assert!(matches!(read_value::<Value>(500, &json!({"success": true, "result": 1})), Reading::Unreadable(_)));
-        assert!(matches!(read_value::<Value>(200, &json!({"success": false, "errors": [], "result": 1})), Reading::Refused(_)));
-        assert!(matches!(read::<Value>(502, b"<html>502 Bad Gateway</html>"), Reading::Unreadable(_)));
-        assert!(matches!(read::<Value>(200, br#"{"success":true,"result":{"#), Reading::Unreadable(_)));
+        assert!(matches!(
+            read_value::<Value>(500, &json!({"success": true, "result": 1})),
+            Reading::Unreadable(_)
+        ));
+        assert!(matches!(
+            read_value::<Value>(200, &json!({"success": false, "errors": [], "result": 1})),
+            Reading::Refused(_)
+        ));
+        assert!(matches!(
+            read::<Value>(502, b"<html>502 Bad Gateway</html>"),
+            Reading::Unreadable(_)
+        ));
+        assert!(matches!(
+            read::<Value>(200, br#"{"success":true,"result":{"#),
+            Reading::Unreadable(_)
+        ));
     }
 
     fn any_json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), any::<i64>().prop_map(Value::from), "\\PC{0,8}".prop_map(Value::from)];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "\\PC{0,8}".prop_map(Value::from)
+        ];
         leaf.prop_recursive(3, 24, 4, |inner| {
             let key = prop_oneof![
-                Just("success".to_owned()), Just("errors".to_owned()), Just("result".to_owned()), Just("result_info".to_owned()), Just("id".to_owned()),
-                Just("status".to_owned()), Just("name".to_owned()), Just("code".to_owned()), Just("config".to_owned()), "[a-z]{1,4}",
+                Just("success".to_owned()),
+                Just("errors".to_owned()),
+                Just("result".to_owned()),
+                Just("result_info".to_owned()),
+                Just("id".to_owned()),
+                Just("status".to_owned()),
+                Just("name".to_owned()),
+                Just("code".to_owned()),
+                Just("config".to_owned()),
+                "[a-z]{1,4}",
             ];
             prop_oneof![
                 proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),

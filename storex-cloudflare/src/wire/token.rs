@@ -45,6 +45,9 @@ impl WireToken {
             "expired" => TokenStatus::Expired,
             other => TokenStatus::Other(other.to_owned()),
         };
-        TokenFacts { status, expires_on: self.expires_on.parse().ok() }
+        TokenFacts {
+            status,
+            expires_on: self.expires_on.parse().ok(),
+        }
     }
 }

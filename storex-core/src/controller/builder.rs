@@ -8,7 +8,6 @@ use crate::{
     Clock, Code, DomainProvider, Entropy, EntropyExt, Error, Expected, Hosts, InstanceId, Nonce, Notifier, Result, RowWrite, StoreRepo, SystemClock, SystemEntropy,
     Table, TunnelRoutes,
 };
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, RwLock};
 
 /// What a controller is made of. Time and randomness are the machine's unless given.
@@ -92,7 +91,7 @@ impl ControllerBuilder {
         };
         let driver = Driver { holder: providers.entropy.hex(8)?, providers: providers.clone(), instance, pace };
         let readiness = RwLock::new(Readiness::waiting("the platform was not ensured yet"));
-        Ok(Controller { inner: Arc::new(Inner { providers, notifier, settings, driver, watchers: Mutex::new(HashMap::new()), readiness }) })
+        Ok(Controller { inner: Arc::new(Inner { providers, notifier, settings, driver, watchers: Mutex::default(), readiness, tasks: Mutex::default() }) })
     }
 }
 

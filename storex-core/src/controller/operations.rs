@@ -80,7 +80,9 @@ impl Controller {
         }
         self.watchers().insert(id.clone(), sender.clone());
         let controller = self.clone();
-        tokio::spawn(async move {
+        let mut tasks = self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(async move {
             controller.drive_to_rest(&id, &sender).await;
             controller.watchers().remove(&id);
         });
@@ -88,12 +90,13 @@ impl Controller {
 
     async fn drive_to_rest(&self, id: &OperationId, watchers: &watch::Sender<Option<Arc<OperationDoc>>>) {
         while let Err(error) = self.drive(id, watchers).await {
-            if !(error.is_transient() || error.is_unclear()) {
-                tracing::error!(operation = %id, %error, "the operation is left to another controller or the next start");
+            if matches!(error.code(), Code::VersionConflict | Code::StaleEpoch | Code::Unsupported | Code::NotFound) {
+                tracing::error!(operation = %id, %error, "the operation is left to another controller");
                 return;
             }
             tracing::warn!(operation = %id, %error, "the operation is taken up again");
-            self.providers().clock.sleep(TAKE_UP_PAUSE).await;
+            let healing = error.is_transient() || error.is_unclear();
+            self.providers().clock.sleep(if healing { TAKE_UP_PAUSE } else { self.settings().longest_pause }).await;
         }
     }
 

@@ -49,9 +49,9 @@ impl Controller {
         let mut record: OutboxRecord = decode(&row)?;
         let now = self.providers().clock.now();
         let mut indexes = BTreeMap::new();
-        let outcome = self.inner.notifier.deliver(&record.notification).await;
-        match &outcome {
-            Ok(()) => record.delivered_at = Some(now),
+        match self.inner.notifier.deliver(&record.notification).await {
+            // What was delivered is the receiver's; the outbox keeps only what was not.
+            Ok(()) => return self.providers().repo.delete(Table::Outbox, &row.id, row.version).await.map(|()| true),
             Err(error) if error.is_transient() || error.is_unclear() => {
                 record.failures += 1;
                 let pause = Duration::from_secs(1 << record.failures.min(12));
@@ -65,6 +65,6 @@ impl Controller {
         let write = RowWrite { table: Table::Outbox, id: row.id, body: to_value(&record)?, indexes };
         let nonce = Nonce(self.providers().entropy.hex(8)?);
         self.providers().repo.put(&write, Expected::Version(row.version), &nonce).await?;
-        Ok(outcome.is_ok())
+        Ok(false)
     }
 }

@@ -283,7 +283,7 @@ impl<'a> Known<'a> {
         let data = json!({ "store_id": store_id, "domains": { "system": self.params.system, "custom": self.params.domain } });
         let notification =
             Notification { id: id.clone(), event: "store.created".to_owned(), at: self.doc.created_at, recipient: self.params.details.email.to_string(), data };
-        due(Table::Outbox, id, &OutboxRecord { notification, failures: 0, delivered_at: None, dead: None }, self.doc.created_at)
+        due(Table::Outbox, id, &OutboxRecord { notification, failures: 0, dead: None }, self.doc.created_at)
     }
 
     fn connectivity(&self) -> Result<Value> {

@@ -1,15 +1,17 @@
-//! Laws of single rows: versions, compare-and-swap, nonces, removal, bounds.
+//! Laws of single rows: versions, compare-and-swap, nonces, removal.
 
-use super::{Subject, at_once, document, fresh, indexed, insert, law, nonce, refused, same};
+use super::{Subject, document, fresh, ids, indexed, insert, law, nonce, refused, same};
 use crate::laws::{Law, Verdict, ensure};
-use serde_json::json;
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use storex_core::{Code, Expected, Nonce, Query, StoreRepo, Table};
+use serde_json::{Value, json};
+use storex_core::{Code, Expected, Query, StoreRepo, Table};
 
-const TABLE: Table = Table::Stores;
+pub(super) const TABLE: Table = Table::Stores;
 
 pub(super) fn laws() -> Vec<Law<dyn StoreRepo>> {
+    writing().into_iter().chain(repeating_and_removing()).collect()
+}
+
+fn writing() -> Vec<Law<dyn StoreRepo>> {
     vec![
         law!("SR-01", "what was never written is absent", absent),
         law!("SR-02", "the first write has version 1 and reads back whole", first),
@@ -17,24 +19,55 @@ pub(super) fn laws() -> Vec<Law<dyn StoreRepo>> {
         law!("SR-04", "a write replaces the whole body and all index values", replaces),
         law!("SR-05", "a document of any JSON comes back equal", any_json),
         law!("SR-06", "the same id in two tables names two rows", tables),
-        law!("SR-07", "to write an existing row as absent is a conflict and changes nothing", exists),
-        law!("SR-08", "to write an absent row by version is a conflict and makes nothing", missing),
-        law!("SR-09", "to write by another version, older or newer, is a conflict and changes nothing", stale),
-        law!("SR-10", "a first write repeated with its nonce answers its version and changes nothing", repeated_insert),
-        law!("SR-11", "a later write repeated with its nonce answers its version and changes nothing", repeated_update),
-        law!("SR-12", "a repetition after somebody else's later write is a conflict and changes nothing", overtaken),
-        law!("SR-13", "a refused write leaves the row's nonce: the last write can still be repeated, the refused one not", refused_nonce),
+        law!(
+            "SR-07",
+            "to write an existing row as absent is a conflict and changes nothing",
+            exists
+        ),
+        law!(
+            "SR-08",
+            "to write an absent row by version is a conflict and makes nothing",
+            missing
+        ),
+        law!(
+            "SR-09",
+            "to write by another version, older or newer, is a conflict and changes nothing",
+            stale
+        ),
+    ]
+}
+
+fn repeating_and_removing() -> Vec<Law<dyn StoreRepo>> {
+    vec![
+        law!(
+            "SR-10",
+            "a first write repeated with its nonce answers its version and changes nothing",
+            repeated_insert
+        ),
+        law!(
+            "SR-11",
+            "a later write repeated with its nonce answers its version and changes nothing",
+            repeated_update
+        ),
+        law!(
+            "SR-12",
+            "a repetition after somebody else's later write is a conflict and changes nothing",
+            overtaken
+        ),
+        law!(
+            "SR-13",
+            "a refused write leaves the row's nonce: the last write can still be repeated, the refused one not",
+            refused_nonce
+        ),
         law!("SR-14", "a nonce counts for its own row only", nonce_of_another_row),
         law!("SR-15", "a row removed by its version is gone", removed),
-        law!("SR-16", "to remove by another version is a conflict and changes nothing", removed_stale),
+        law!(
+            "SR-16",
+            "to remove by another version is a conflict and changes nothing",
+            removed_stale
+        ),
         law!("SR-17", "to remove what is absent is success", removed_absent),
         law!("SR-18", "a row written again after its removal starts at version 1", reborn),
-        law!("SR-19", "an id has 1 to 255 bytes", id_bounds),
-        law!("SR-20", "an index name and an index value have 1 to 255 bytes each", index_bounds),
-        law!("SR-21", "a nonce has at most 64 bytes", nonce_bounds),
-        law!("SR-22", "of 50 first writes at once exactly one succeeds", insert_race),
-        law!("SR-23", "of 50 writes by one version at once exactly one succeeds", update_race),
-        law!("SR-24", "writers that read, add and retry on conflict lose no addition", no_lost_update),
     ]
 }
 
@@ -62,7 +95,11 @@ async fn rises(repo: Subject) -> Verdict {
     for wanted in 2..=5 {
         version = repo.put(&write, Expected::Version(version), &nonce()).await?;
         same("the answered version", &version, &wanted)?;
-        same("the stored version", &repo.get(TABLE, &write.id).await?.map(|row| row.version), &Some(wanted))?;
+        same(
+            "the stored version",
+            &repo.get(TABLE, &write.id).await?.map(|row| row.version),
+            &Some(wanted),
+        )?;
     }
     Ok(())
 }
@@ -83,10 +120,24 @@ async fn any_json(repo: Subject) -> Verdict {
     let numbers = json!([0, -1, i64::MIN, u64::MAX, 0.5, 0.1, -2.5e-3, 1e300]);
     let texts = json!(["", "é 漢 🦀", "line\nbreak \"quoted\" \\ \u{0} \u{7f}", "$set", "a.b"]);
     let keys = json!({"": 1, "a.b": 2, "$where": 3, "_id": 4, "é": 5});
-    for body in [json!(null), json!(true), json!("text"), json!([]), json!({}), numbers, texts, keys, json!({"a": [{"b": [[null]]}]})] {
+    for body in [
+        json!(null),
+        json!(true),
+        json!("text"),
+        json!([]),
+        json!({}),
+        numbers,
+        texts,
+        keys,
+        json!({"a": [{"b": [[null]]}]}),
+    ] {
         let write = document(TABLE, &fresh("json-"), body);
         insert(&repo, &write).await?;
-        same("the body", &repo.get(TABLE, &write.id).await?.map(|row| row.body), &Some(write.body))?;
+        same(
+            "the body",
+            &repo.get(TABLE, &write.id).await?.map(|row| row.body),
+            &Some(write.body),
+        )?;
     }
     Ok(())
 }
@@ -94,15 +145,24 @@ async fn any_json(repo: Subject) -> Verdict {
 async fn tables(repo: Subject) -> Verdict {
     let id = fresh("tables-");
     for table in Table::ALL {
-        same("the first version", &insert(&repo, &document(*table, &id, json!(table.as_str()))).await?, &1)?;
+        same(
+            "the first version",
+            &insert(&repo, &document(*table, &id, json!(table.as_str()))).await?,
+            &1,
+        )?;
     }
     for table in Table::ALL {
-        same("the body", &repo.get(*table, &id).await?.map(|row| row.body), &Some(json!(table.as_str())))?;
+        same(
+            "the body",
+            &repo.get(*table, &id).await?.map(|row| row.body),
+            &Some(json!(table.as_str())),
+        )?;
     }
     Ok(())
 }
 
-async fn unchanged(repo: &Subject, id: &str, version: u64, body: serde_json::Value) -> Verdict {
+/// Judges that the row has this version and body.
+pub(super) async fn unchanged(repo: &Subject, id: &str, version: u64, body: Value) -> Verdict {
     let seen = repo.get(TABLE, id).await?.map(|row| (row.version, row.body));
     same("the row afterwards", &seen, &Some((version, body)))
 }
@@ -110,7 +170,11 @@ async fn unchanged(repo: &Subject, id: &str, version: u64, body: serde_json::Val
 async fn exists(repo: Subject) -> Verdict {
     let id = fresh("exists-");
     insert(&repo, &document(TABLE, &id, json!(1))).await?;
-    refused("a second first write", insert(&repo, &document(TABLE, &id, json!(2))).await, Code::VersionConflict)?;
+    refused(
+        "a second first write",
+        insert(&repo, &document(TABLE, &id, json!(2))).await,
+        Code::VersionConflict,
+    )?;
     unchanged(&repo, &id, 1, json!(1)).await
 }
 
@@ -126,9 +190,12 @@ async fn missing(repo: Subject) -> Verdict {
 async fn stale(repo: Subject) -> Verdict {
     let id = fresh("stale-");
     insert(&repo, &document(TABLE, &id, json!(1))).await?;
-    repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &nonce()).await?;
+    repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &nonce())
+        .await?;
     for version in [0, 1, 3, u64::MAX] {
-        let answer = repo.put(&document(TABLE, &id, json!(3)), Expected::Version(version), &nonce()).await;
+        let answer = repo
+            .put(&document(TABLE, &id, json!(3)), Expected::Version(version), &nonce())
+            .await;
         refused("a write by another version", answer, Code::VersionConflict)?;
     }
     unchanged(&repo, &id, 2, json!(2)).await
@@ -148,7 +215,9 @@ async fn repeated_update(repo: Subject) -> Verdict {
     let (id, attempt) = (fresh("repeated-"), nonce());
     insert(&repo, &document(TABLE, &id, json!(1))).await?;
     for _ in 0..3 {
-        let answer = repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &attempt).await?;
+        let answer = repo
+            .put(&document(TABLE, &id, json!(2)), Expected::Version(1), &attempt)
+            .await?;
         same("the write and its repetitions", &answer, &2)?;
     }
     unchanged(&repo, &id, 2, json!(2)).await
@@ -157,9 +226,13 @@ async fn repeated_update(repo: Subject) -> Verdict {
 async fn overtaken(repo: Subject) -> Verdict {
     let (id, attempt) = (fresh("overtaken-"), nonce());
     insert(&repo, &document(TABLE, &id, json!(1))).await?;
-    repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &attempt).await?;
-    repo.put(&document(TABLE, &id, json!(3)), Expected::Version(2), &nonce()).await?;
-    let answer = repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &attempt).await;
+    repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &attempt)
+        .await?;
+    repo.put(&document(TABLE, &id, json!(3)), Expected::Version(2), &nonce())
+        .await?;
+    let answer = repo
+        .put(&document(TABLE, &id, json!(2)), Expected::Version(1), &attempt)
+        .await;
     refused("a repetition after a later write", answer, Code::VersionConflict)?;
     unchanged(&repo, &id, 3, json!(3)).await
 }
@@ -178,7 +251,11 @@ async fn refused_nonce(repo: Subject) -> Verdict {
 async fn nonce_of_another_row(repo: Subject) -> Verdict {
     let (one, other, attempt) = (fresh("nonce-a-"), fresh("nonce-b-"), nonce());
     for id in [&one, &other] {
-        same("a first write", &repo.put(&document(TABLE, id, json!(id)), Expected::Absent, &attempt).await?, &1)?;
+        same(
+            "a first write",
+            &repo.put(&document(TABLE, id, json!(id)), Expected::Absent, &attempt).await?,
+            &1,
+        )?;
     }
     unchanged(&repo, &one, 1, json!(one)).await?;
     unchanged(&repo, &other, 1, json!(other)).await
@@ -191,17 +268,26 @@ async fn removed(repo: Subject) -> Verdict {
     }
     repo.delete(TABLE, &id, 1).await?;
     same("the row", &repo.get(TABLE, &id).await?, &None)?;
-    same("the rows of its index", &super::ids(&repo, TABLE, &Query::equals(&index, "v"), 10).await?, &vec![other])?;
-    let all = super::ids(&repo, TABLE, &Query::All, 100).await?;
+    same(
+        "the rows of its index",
+        &ids(&repo, TABLE, &Query::equals(&index, "v"), 10).await?,
+        &vec![other],
+    )?;
+    let all = ids(&repo, TABLE, &Query::All, 100).await?;
     ensure(!all.contains(&id), || "the removed row is still listed".to_owned())
 }
 
 async fn removed_stale(repo: Subject) -> Verdict {
     let id = fresh("removed-");
     insert(&repo, &document(TABLE, &id, json!(1))).await?;
-    repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &nonce()).await?;
+    repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &nonce())
+        .await?;
     for version in [0, 1, 3] {
-        refused("a removal by another version", repo.delete(TABLE, &id, version).await, Code::VersionConflict)?;
+        refused(
+            "a removal by another version",
+            repo.delete(TABLE, &id, version).await,
+            Code::VersionConflict,
+        )?;
     }
     unchanged(&repo, &id, 2, json!(2)).await
 }
@@ -220,96 +306,4 @@ async fn reborn(repo: Subject) -> Verdict {
     repo.put(&write, Expected::Version(1), &nonce()).await?;
     repo.delete(TABLE, &write.id, 2).await?;
     same("the version after the removal", &insert(&repo, &write).await?, &1)
-}
-
-async fn id_bounds(repo: Subject) -> Verdict {
-    let (short, long) = (fresh("l"), fresh("id-"));
-    let longest = format!("{long}{}", "é".repeat(128)).chars().rev().collect::<String>();
-    for (id, fits) in [(String::new(), false), (short, true), (pad(&long, 255), true), (pad(&long, 256), false), (longest, false)] {
-        let answer = insert(&repo, &document(TABLE, &id, json!(1))).await;
-        if fits {
-            same("a write within the bounds", &answer?, &1)?;
-            unchanged(&repo, &id, 1, json!(1)).await?;
-        } else {
-            refused(&format!("an id of {} bytes", id.len()), answer, Code::InvalidField)?;
-            same("the row afterwards", &repo.get(TABLE, &id).await?, &None)?;
-        }
-    }
-    Ok(())
-}
-
-async fn index_bounds(repo: Subject) -> Verdict {
-    let name = fresh("index-");
-    let (longest, overlong) = (pad(&name, 255), pad(&name, 256));
-    for (name, value) in [("", "v"), (&overlong, "v"), (&name, ""), (&name, &overlong)] {
-        let write = indexed(TABLE, &fresh("bounds-"), name, value);
-        let what = format!("an index name of {} bytes with a value of {}", name.len(), value.len());
-        refused(&what, insert(&repo, &write).await, Code::InvalidField)?;
-        same("the row afterwards", &repo.get(TABLE, &write.id).await?, &None)?;
-    }
-    let write = indexed(TABLE, &fresh("bounds-"), &longest, &longest);
-    insert(&repo, &write).await?;
-    same("the rows with the longest value", &super::ids(&repo, TABLE, &Query::equals(&longest, &longest), 5).await?, &vec![write.id])
-}
-
-async fn nonce_bounds(repo: Subject) -> Verdict {
-    let (write, attempt) = (document(TABLE, &fresh("bounds-"), json!(1)), fresh("nonce-"));
-    let answer = repo.put(&write, Expected::Absent, &Nonce(pad(&attempt, 65))).await;
-    refused("a nonce of 65 bytes", answer, Code::InvalidField)?;
-    same("the row afterwards", &repo.get(TABLE, &write.id).await?, &None)?;
-    same("a nonce of 64 bytes", &repo.put(&write, Expected::Absent, &Nonce(pad(&attempt, 64))).await?, &1)
-}
-
-fn pad(text: &str, bytes: usize) -> String {
-    format!("{text:-<bytes$}")
-}
-
-async fn race(repo: &Subject, id: &str, expected: Expected) -> Verdict {
-    let calls = (0..50).map(|number| {
-        let (repo, write) = (Arc::clone(repo), document(TABLE, id, json!(number)));
-        async move { (number, repo.put(&write, expected, &nonce()).await) }
-    });
-    let (won, lost): (Vec<_>, Vec<_>) = at_once(calls).await?.into_iter().partition(|(_, answer)| answer.is_ok());
-    for (_, answer) in lost {
-        refused("a write that came too late", answer, Code::VersionConflict)?;
-    }
-    same("how many writes succeeded", &won.len(), &1)?;
-    let body = won.first().map(|(number, _)| json!(number));
-    same("the body", &repo.get(TABLE, id).await?.map(|row| row.body), &body)
-}
-
-async fn insert_race(repo: Subject) -> Verdict {
-    race(&repo, &fresh("race-"), Expected::Absent).await
-}
-
-async fn update_race(repo: Subject) -> Verdict {
-    let id = fresh("race-");
-    insert(&repo, &document(TABLE, &id, json!("first"))).await?;
-    race(&repo, &id, Expected::Version(1)).await
-}
-
-async fn no_lost_update(repo: Subject) -> Verdict {
-    let id = fresh("adds-");
-    insert(&repo, &document(TABLE, &id, json!(0))).await?;
-    let calls = (0..20).map(|_| add_one(Arc::clone(&repo), id.clone()));
-    for answer in at_once(calls).await? {
-        answer?;
-    }
-    let row = repo.get(TABLE, &id).await?.map(|row| (row.version, row.body, row.indexes));
-    same("20 additions to 0", &row, &Some((21, json!(20), BTreeMap::new())))
-}
-
-async fn add_one(repo: Subject, id: String) -> Verdict {
-    // Each round at least one of the 20 succeeds.
-    for _ in 0..20 {
-        let row = repo.get(TABLE, &id).await?;
-        let (version, sum) = row.map(|row| (row.version, row.body.as_u64())).unwrap_or_default();
-        let write = document(TABLE, &id, json!(sum.unwrap_or_default() + 1));
-        match repo.put(&write, Expected::Version(version), &nonce()).await {
-            Ok(_) => return Ok(()),
-            Err(error) if error.code() == Code::VersionConflict => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(crate::laws::Broken("an addition met 20 conflicts among 20 writers".to_owned()))
 }

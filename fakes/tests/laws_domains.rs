@@ -1,0 +1,121 @@
+//! The laws of zones, records and tunnels, sat by the twins, by the twins under an empty fault script, and by broken twins.
+
+#[path = "laws_domains/flawed_domains.rs"]
+mod flawed_domains;
+#[path = "laws_domains/flawed_tunnels.rs"]
+mod flawed_tunnels;
+
+use jiff::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+use storex_core::{Code, DomainProvider, EffectCx, Epoch, RecordSpec, RecordType, TunnelDocument, TunnelRoutes, ZoneStatus};
+use storex_fakes::laws::{broken_laws, domain_provider, tunnel_routes};
+use storex_fakes::{FaultScript, Faulty, MemoryDomains, MemoryTunnels};
+
+fn domains() -> Arc<dyn DomainProvider> {
+    Arc::new(MemoryDomains::new("storex.com".parse().unwrap()))
+}
+
+#[tokio::test]
+async fn the_twin_of_zones_and_records_obeys_every_law() {
+    let laws = domain_provider::laws();
+    assert_eq!(broken_laws(&laws, &domains()).await, []);
+}
+
+#[tokio::test]
+async fn the_twin_of_zones_and_records_obeys_them_through_an_empty_fault_script() {
+    let script = FaultScript::new();
+    let subject: Arc<dyn DomainProvider> = Arc::new(Faulty::new(domains(), script.clone()));
+    assert_eq!(broken_laws(&domain_provider::laws(), &subject).await, []);
+    assert!(
+        script.count("domains.ensure_records") > 20,
+        "the wrapper was in the way of the calls"
+    );
+}
+
+#[tokio::test]
+async fn the_twin_of_tunnels_obeys_every_law() {
+    let subject: Arc<dyn TunnelRoutes> = Arc::new(MemoryTunnels::new());
+    assert_eq!(broken_laws(&tunnel_routes::laws(), &subject).await, []);
+    let subject: Arc<dyn TunnelRoutes> = Arc::new(Faulty::new(subject, FaultScript::new()));
+    assert_eq!(broken_laws(&tunnel_routes::laws(), &subject).await, []);
+}
+
+#[tokio::test]
+async fn every_law_of_zones_and_records_is_broken_by_a_flawed_twin() {
+    let laws = domain_provider::laws();
+    let mut unbroken: Vec<&str> = laws.iter().map(|law| law.id).collect();
+    for flaw in flawed_domains::Flaw::ALL {
+        let subject: Arc<dyn DomainProvider> = Arc::new(flawed_domains::FlawedDomains::new(flaw));
+        let broken = broken_laws(&laws, &subject).await;
+        assert!(!broken.is_empty(), "no law notices {flaw:?}");
+        unbroken.retain(|id| broken.iter().all(|(other, _)| other != id));
+    }
+    assert_eq!(unbroken, Vec::<&str>::new(), "laws that no flawed twin breaks");
+}
+
+#[tokio::test]
+async fn every_law_of_tunnels_is_broken_by_a_flawed_twin() {
+    let laws = tunnel_routes::laws();
+    let mut unbroken: Vec<&str> = laws.iter().map(|law| law.id).collect();
+    for flaw in flawed_tunnels::Flaw::ALL {
+        let subject: Arc<dyn TunnelRoutes> = Arc::new(flawed_tunnels::FlawedTunnels::new(flaw));
+        let broken = broken_laws(&laws, &subject).await;
+        assert!(!broken.is_empty(), "no law notices {flaw:?}");
+        unbroken.retain(|id| broken.iter().all(|(other, _)| other != id));
+    }
+    assert_eq!(unbroken, Vec::<&str>::new(), "laws that no flawed twin breaks");
+}
+
+#[tokio::test]
+async fn the_controls_of_the_twin_put_in_what_storex_did_not_make() {
+    let world = MemoryDomains::new("storex.com".parse().unwrap()).with_late_effect_window(Duration::from_secs(3));
+    assert_eq!(world.capabilities().late_effect_window, Duration::from_secs(3));
+    let primary = world.zones().remove(0);
+    assert_eq!((primary.name.as_str(), primary.status), ("storex.com", ZoneStatus::Active));
+
+    let name = "bluepeak-shop.com".parse().unwrap();
+    let zone = world.insert_foreign_zone(&name);
+    assert_eq!(
+        world.clone().find_zone(&name).await.unwrap(),
+        Some(zone.clone()),
+        "clones share one world"
+    );
+    world.activate(&zone.id).unwrap();
+    assert_eq!(world.zones()[1].status, ZoneStatus::Active);
+
+    let spec = RecordSpec {
+        record_type: RecordType::A,
+        name: name.to_string(),
+        content: "198.51.100.7".to_owned(),
+        proxied: false,
+    };
+    let foreign = world.insert_foreign_record(&zone.id, &spec).unwrap();
+    assert_eq!(
+        (foreign.comment.as_ref(), world.records(&zone.id)),
+        (None, vec![foreign.clone()])
+    );
+    let mark = "storex/1 i=0a1b2c3d s=12345 e=a.0f".parse().unwrap();
+    let cx = EffectCx {
+        mark,
+        epoch: Epoch(1),
+        deadline: Timestamp::MAX,
+    };
+    let alias = RecordSpec {
+        record_type: RecordType::Cname,
+        content: "t.net".to_owned(),
+        ..spec
+    };
+    let error = world.ensure_records(&cx, &zone.id, &[alias]).await.expect_err("in the way");
+    assert_eq!(error.code(), Code::ForeignObject);
+
+    let tunnels = MemoryTunnels::new();
+    let tunnel = tunnels.ensure(&cx, "storex-main").await.unwrap();
+    assert_eq!(tunnels.overwrite(&tunnel.id, TunnelDocument::default()).unwrap(), 1);
+    assert_eq!(tunnels.clone().tunnels(), [tunnel.clone()]);
+    let error = tunnels
+        .store(&cx, &tunnel.id, &TunnelDocument::default(), 0)
+        .await
+        .expect_err("somebody else wrote");
+    assert_eq!(error.code(), Code::VersionConflict);
+}

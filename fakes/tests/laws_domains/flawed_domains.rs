@@ -1,0 +1,258 @@
+//! The twin of zones and records with one flaw at a time.
+
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use storex_core::{
+    Code, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, Hostname, RecordFacts, RecordSpec, RecordType,
+    Result, ZoneFacts, ZoneId, ZoneStatus,
+};
+use storex_fakes::MemoryDomains;
+
+macro_rules! flaws {
+    ($($flaw:ident,)*) => {
+        /// What is wrong with the twin.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Flaw { $($flaw,)* }
+
+        impl Flaw {
+            pub(crate) const ALL: &[Flaw] = &[$(Flaw::$flaw,)*];
+        }
+    };
+}
+
+flaws! {
+    FindsWhatNobodyMade, FindsNothing, FindsByEnding, MakesAnotherEachTime, OneNameServer, OneIdForAll, AcceptsAnyName, ActiveAtOnce,
+    ListsAStranger, AnswersBackwards, ListsAllButOne, NoMark, NewIdEachTime, KeepsOldContent, DoublesText, KeepsOldMark,
+    AnswersOnlyNewOnes, MakesOneUnasked, DoesNotGiveWay, LosesStars, IgnoresPrefix, PrefixWithoutCase, TakesOver, RefusesWithoutName,
+    OneByOne, ClearsTheZone, RemovesAllRecords, AbsentRecordIsAnError, AbsentRecordStopsAll, GoneZoneHasEmptyList, AbsentZoneIsAnError,
+    OldIdAgain, MakesRecordsNowhere, RemovesAllZones,
+}
+
+/// [`MemoryDomains`] with a flaw.
+#[derive(Debug)]
+pub(crate) struct FlawedDomains {
+    flaw: Flaw,
+    inner: MemoryDomains,
+    calls: AtomicU64,
+    first_ids: Mutex<BTreeMap<Hostname, ZoneId>>,
+}
+
+impl FlawedDomains {
+    pub(crate) fn new(flaw: &Flaw) -> Self {
+        let inner = MemoryDomains::new("storex.com".parse().unwrap());
+        Self {
+            flaw: *flaw,
+            inner,
+            calls: AtomicU64::new(0),
+            first_ids: Mutex::default(),
+        }
+    }
+
+    fn has(&self, flaw: Flaw) -> bool {
+        self.flaw == flaw
+    }
+
+    fn number(&self) -> u64 {
+        self.calls.fetch_add(1, Ordering::SeqCst)
+    }
+
+    async fn clear(&self, cx: &EffectCx, zone: &ZoneId, chosen: impl Fn(&RecordFacts) -> bool) -> Result<()> {
+        let ids = self
+            .inner
+            .records(zone)
+            .iter()
+            .filter(|record| chosen(record))
+            .map(|record| record.id.clone())
+            .collect();
+        self.inner
+            .remove(cx, &DomainObject::Records { zone: zone.clone(), ids })
+            .await
+    }
+
+    /// What stands at the places asked for, under any mark.
+    fn standing(&self, zone: &ZoneId, records: &[RecordSpec]) -> Vec<RecordFacts> {
+        let named = |record: &RecordFacts| records.iter().any(|spec| spec.name == record.name);
+        self.inner.records(zone).into_iter().filter(named).collect()
+    }
+
+    async fn prepare(&self, cx: &EffectCx, zone: &ZoneId, records: &[RecordSpec]) -> Result<Option<Vec<RecordFacts>>> {
+        let standing = self.standing(zone, records);
+        let ours = |record: &RecordFacts| {
+            record
+                .comment
+                .as_deref()
+                .is_some_and(|text| text.starts_with("storex/1 i=0a1b2c3d s=12345"))
+        };
+        match self.flaw {
+            Flaw::MakesOneUnasked if records.is_empty() => {
+                let zone_name = self
+                    .inner
+                    .zones()
+                    .into_iter()
+                    .find(|known| known.id == *zone)
+                    .map(|known| known.name.to_string());
+                let record_type = RecordType::Txt;
+                let spec = RecordSpec {
+                    record_type,
+                    name: zone_name.unwrap(),
+                    content: "unasked".to_owned(),
+                    proxied: false,
+                };
+                self.inner.ensure_records(cx, zone, &[spec]).await?;
+                return Ok(Some(Vec::new()));
+            }
+            Flaw::NewIdEachTime => self.clear(cx, zone, ours).await?,
+            Flaw::ClearsTheZone => self.clear(cx, zone, |record| !ours(record)).await?,
+            Flaw::TakesOver => {
+                self.clear(cx, zone, |record| standing.contains(record) && !ours(record))
+                    .await?
+            }
+            Flaw::KeepsOldContent if !records.is_empty() && standing.len() == records.len() && standing.iter().all(ours) => {
+                return Ok(Some(standing));
+            }
+            Flaw::KeepsOldMark => {
+                let same = |spec: &RecordSpec, facts: &RecordFacts| spec.name == facts.name && spec.content == facts.content;
+                if standing.len() == records.len() && records.iter().zip(&standing).all(|(spec, facts)| same(spec, facts)) {
+                    return Ok(Some(standing));
+                }
+            }
+            Flaw::DoublesText if records.iter().any(|spec| spec.record_type == RecordType::Txt) => {
+                return Ok(Some(
+                    records
+                        .iter()
+                        .map(|spec| self.inner.insert_foreign_record(zone, spec).unwrap())
+                        .collect(),
+                ));
+            }
+            Flaw::DoesNotGiveWay if standing.iter().any(|record| record.record_type == "A") => {
+                return Err(Error::new(Code::ForeignObject, format!("{} is in the way", records[0].name)));
+            }
+            Flaw::MakesRecordsNowhere if self.inner.list_records(zone, None).await.is_err() => return Ok(Some(Vec::new())),
+            Flaw::OneByOne => {
+                let mut made = Vec::new();
+                for spec in records {
+                    made.extend(self.inner.ensure_records(cx, zone, std::slice::from_ref(spec)).await?);
+                }
+                return Ok(Some(made));
+            }
+            _ => {}
+        }
+        Ok(None)
+    }
+}
+
+#[async_trait]
+impl DomainProvider for FlawedDomains {
+    fn capabilities(&self) -> DomainCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn find_zone(&self, name: &Hostname) -> Result<Option<ZoneFacts>> {
+        match self.flaw {
+            Flaw::FindsWhatNobodyMade => Ok(Some(self.inner.insert_foreign_zone(name))),
+            Flaw::FindsNothing => Ok(None),
+            Flaw::FindsByEnding => Ok(self
+                .inner
+                .zones()
+                .into_iter()
+                .find(|zone| zone.name.as_str().ends_with(name.as_str()))),
+            _ => self.inner.find_zone(name).await,
+        }
+    }
+
+    async fn ensure_zone(&self, cx: &EffectCx, name: &Hostname) -> Result<ZoneFacts> {
+        let mut zone = match self.inner.ensure_zone(cx, name).await {
+            Err(_) if self.has(Flaw::AcceptsAnyName) => self.inner.insert_foreign_zone(name),
+            other => other?,
+        };
+        match self.flaw {
+            Flaw::MakesAnotherEachTime => zone.id = format!("another{}", self.number()).parse()?,
+            Flaw::OneNameServer => zone.name_servers.truncate(1),
+            Flaw::OneIdForAll => zone.id = "one".parse()?,
+            Flaw::ActiveAtOnce => zone.status = ZoneStatus::Active,
+            Flaw::OldIdAgain => zone.id = self.first_ids.lock().unwrap().entry(name.clone()).or_insert(zone.id).clone(),
+            _ => {}
+        }
+        Ok(zone)
+    }
+
+    async fn list_records(&self, zone: &ZoneId, comment_prefix: Option<&str>) -> Result<Vec<RecordFacts>> {
+        let prefix = comment_prefix.filter(|_| !self.has(Flaw::IgnoresPrefix));
+        let lower = prefix.map(str::to_lowercase);
+        let prefix = if self.has(Flaw::PrefixWithoutCase) {
+            lower.as_deref()
+        } else {
+            prefix
+        };
+        let mut records = match self.inner.list_records(zone, prefix).await {
+            Err(_) if self.has(Flaw::GoneZoneHasEmptyList) => Vec::new(),
+            other => other?,
+        };
+        if self.has(Flaw::ListsAllButOne) {
+            records.pop();
+        }
+        if self.has(Flaw::ListsAStranger) {
+            let (id, record_type, name) = ("stranger".parse()?, "A".to_owned(), "stranger.com".to_owned());
+            records.push(RecordFacts {
+                id,
+                record_type,
+                name,
+                content: String::new(),
+                proxied: false,
+                comment: None,
+            });
+        }
+        Ok(records)
+    }
+
+    async fn ensure_records(&self, cx: &EffectCx, zone: &ZoneId, records: &[RecordSpec]) -> Result<Vec<RecordFacts>> {
+        let before = self.inner.records(zone);
+        if let Some(answer) = self.prepare(cx, zone, records).await? {
+            return Ok(answer);
+        }
+        let mut asked = records.to_vec();
+        if self.has(Flaw::LosesStars) {
+            asked.iter_mut().for_each(|spec| spec.name = spec.name.replace("*.", "star."));
+        }
+        let mut made = match self.inner.ensure_records(cx, zone, &asked).await {
+            Err(error) if self.has(Flaw::RefusesWithoutName) => return Err(Error::new(error.code(), "something is in the way")),
+            other => other?,
+        };
+        match self.flaw {
+            Flaw::AnswersBackwards => made.reverse(),
+            Flaw::NoMark => made.iter_mut().for_each(|record| record.comment = None),
+            Flaw::AnswersOnlyNewOnes => made.retain(|record| before.iter().all(|old| old.id != record.id)),
+            _ => {}
+        }
+        Ok(made)
+    }
+
+    async fn remove(&self, cx: &EffectCx, object: &DomainObject) -> Result<()> {
+        let absent = || Err(Error::new(Code::NotFound, "there is no such thing"));
+        match object {
+            DomainObject::Records { zone, ids } => {
+                let there = self.inner.records(zone);
+                let some_absent = ids.iter().any(|id| there.iter().all(|record| record.id != *id));
+                match self.flaw {
+                    Flaw::RemovesAllRecords => return self.clear(cx, zone, |_| true).await,
+                    Flaw::AbsentRecordIsAnError if some_absent => return absent(),
+                    Flaw::AbsentRecordStopsAll if some_absent => return Ok(()),
+                    _ => {}
+                }
+            }
+            DomainObject::Zone(id) => {
+                let there = self.inner.zones();
+                if self.has(Flaw::AbsentZoneIsAnError) && there.iter().all(|zone| zone.id != *id) {
+                    return absent();
+                }
+                for zone in there.into_iter().filter(|_| self.has(Flaw::RemovesAllZones)) {
+                    self.inner.remove(cx, &DomainObject::Zone(zone.id)).await?;
+                }
+            }
+            _ => {}
+        }
+        self.inner.remove(cx, object).await
+    }
+}

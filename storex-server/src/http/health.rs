@@ -1,0 +1,35 @@
+//! What may be asked without a token: whether the server runs, whether stores can be made, what an error code means.
+
+use super::{Refused, absent};
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use storex_core::{Code, Controller, Error};
+
+/// `GET /healthz`: 200 as long as the server runs.
+pub(super) async fn alive() -> Response {
+    Json(json!({ "status": "ok" })).into_response()
+}
+
+/// `GET /readyz`: 200 when stores can be made, else 503 with what is missing.
+pub(super) async fn ready(State(controller): State<Controller>) -> Result<Response, Refused> {
+    let readiness = controller.readiness();
+    if readiness.ready {
+        return Ok(Json(json!({ "status": "ready" })).into_response());
+    }
+    Err(Refused(Error::new(Code::PlatformNotReady, readiness.missing)))
+}
+
+/// `GET /problems/{code}`: the page the `type` of a problem document leads to.
+pub(super) async fn problem(code: Result<Path<String>, PathRejection>) -> Result<Response, Refused> {
+    let code = code.ok().and_then(|Path(text)| Code::parse(&text)).ok_or_else(|| absent("page"))?;
+    let entry = code.entry();
+    let page = format!(
+        "# {}\n\n{}.\n\nWhat to do: {}\n\nHTTP status {}, exit code {}.\n",
+        entry.name, entry.title, entry.next_step, entry.http_status, entry.exit_code
+    );
+    Ok(([(CONTENT_TYPE, "text/markdown; charset=utf-8")], page).into_response())
+}

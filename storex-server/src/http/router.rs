@@ -1,0 +1,156 @@
+//! The table of routes and the router made of it.
+
+use super::problem::Refused;
+use super::{auth, health, operations, stores};
+use crate::ApiToken;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, Method, Uri};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use std::any::Any;
+use std::fmt;
+use std::time::Duration;
+use storex_core::{Code, Controller, Error};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::trace::TraceLayer;
+
+/// Longest time an ordinary answer takes.
+const USUAL: Duration = Duration::from_secs(30);
+/// Longest time an answer takes that waits up to a minute.
+const LONG_POLL: Duration = Duration::from_secs(70);
+
+/// A row of the table of routes.
+#[non_exhaustive]
+pub struct Route {
+    /// The path, with parameters in braces.
+    pub path: &'static str,
+    /// Methods it answers; `GET` includes `HEAD`.
+    pub methods: &'static [&'static str],
+    /// True when it needs no token.
+    pub open: bool,
+    limit: Duration,
+    handlers: fn() -> MethodRouter<Controller>,
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}", self.methods, self.path)
+    }
+}
+
+/// Every route of the API. The router is made of this table and of nothing else; a route that is not marked open needs the token.
+pub const ROUTES: &[Route] = &[
+    Route { path: "/api/stores", methods: &["GET", "POST"], open: false, limit: USUAL, handlers: || get(stores::list).post(stores::create) },
+    Route {
+        path: "/api/stores/{id}",
+        methods: &["GET", "DELETE"],
+        open: false,
+        limit: USUAL,
+        handlers: || get(stores::show).delete(stores::delete),
+    },
+    Route { path: "/api/operations/{id}", methods: &["GET"], open: false, limit: LONG_POLL, handlers: || get(operations::show) },
+    Route { path: "/healthz", methods: &["GET"], open: true, limit: USUAL, handlers: || get(health::alive) },
+    Route { path: "/readyz", methods: &["GET"], open: true, limit: USUAL, handlers: || get(health::ready) },
+    Route { path: "/problems/{code}", methods: &["GET"], open: true, limit: USUAL, handlers: || get(health::problem) },
+];
+
+/// The REST API of a controller, for those who know the token.
+///
+/// Every answer that is no data is a problem document: unknown routes, wrong methods and panics too. Answers are not to be cached.
+///
+/// # Cancellation
+/// A caller who hangs up ends a read; a call with an effect goes on.
+pub fn router(controller: Controller, token: ApiToken) -> Router {
+    let mut routes = Router::new();
+    for route in ROUTES {
+        let limited = (route.handlers)().layer(middleware::from_fn_with_state(route.limit, within));
+        routes = routes.route(route.path, limited);
+    }
+    around(routes.with_state(controller), token)
+}
+
+/// Puts what holds for every route around the routes.
+fn around(routes: Router, token: ApiToken) -> Router {
+    routes
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(token, auth::check))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+        .layer(TraceLayer::new_for_http())
+}
+
+/// Ends a request that takes too long.
+async fn within(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
+        let why = format!("no answer within {} seconds; what was asked for may go on", limit.as_secs());
+        Refused(Error::unclear(Code::Timeout, why)).into_response()
+    })
+}
+
+async fn unknown(uri: Uri) -> Refused {
+    let path: String = uri.path().chars().take(200).collect();
+    Refused(Error::new(Code::NotFound, format!("there is no route {path}")))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Refused {
+    let path: String = uri.path().chars().take(200).collect();
+    Refused(Error::new(Code::MethodNotAllowed, format!("{path} does not answer {method}")))
+}
+
+/// Tells nothing of the panic; the panic hook has told the log.
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    Refused(Error::unclear(Code::Internal, "the request ended in a defect of storex")).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use axum::http::StatusCode;
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    async fn answer(routes: Router, path: &str) -> (StatusCode, String) {
+        let token: ApiToken = format!("stx_{}", "0".repeat(64)).parse().unwrap();
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = around(routes, token).oneshot(request).await.unwrap();
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    /// An open path of the table, so that no token is needed.
+    const OPEN: &str = "/healthz";
+
+    #[tokio::test]
+    async fn a_panic_becomes_a_problem_that_tells_nothing_of_it() {
+        async fn defect() -> &'static str {
+            panic!("the secret is 42")
+        }
+        let (status, body) = answer(Router::new().route(OPEN, get(defect)), OPEN).await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(body.contains(r#""code":"internal""#) && !body.contains("secret"), "{body}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_takes_too_long_ends_with_a_problem() {
+        let never = get(|| std::future::pending::<&'static str>());
+        let limited = never.layer(middleware::from_fn_with_state(USUAL, within));
+        let (status, body) = answer(Router::new().route(OPEN, limited), OPEN).await;
+        assert_eq!(status, StatusCode::GATEWAY_TIMEOUT);
+        assert!(body.contains(r#""unclear":true"#), "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_route_that_is_not_in_the_table_is_closed() {
+        let (status, _) = answer(Router::new().route("/secret", get(|| async { "x" })), "/secret").await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
+    }
+}

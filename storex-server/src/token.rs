@@ -1,0 +1,201 @@
+//! Token files: who may read them, what they hold.
+
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::str::FromStr;
+use storex_core::{Code, EntropyExt, Error, Result, Secret, SystemEntropy};
+use subtle::ConstantTimeEq;
+
+const PREFIX: &str = "stx_";
+/// Fewest hexadecimal digits: 128 bits.
+const FEWEST_DIGITS: usize = 32;
+/// Random bytes of a new token.
+const RANDOM_BYTES: usize = 32;
+/// Most bytes read of a file.
+const LARGEST: u64 = 1024;
+
+/// A token of an API: `stx_` and at least 32 hexadecimal digits. Its `Debug` shows nothing.
+#[derive(Clone, Debug)]
+pub struct ApiToken(Secret<String>);
+
+impl ApiToken {
+    /// Reads the token of a file that belongs to us and to which nobody else has any access.
+    ///
+    /// # Errors
+    /// `unusable` naming the path, the reason and the fix: the file is missing, no regular file (a link is none), somebody else's, open to
+    /// others, or does not hold one token.
+    pub fn load(path: &Path) -> Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let mut file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(|error| unopened(path, error))?);
+        check_access(path, &file)?;
+        let mut text = String::new();
+        let read = (&mut file).take(LARGEST).read_to_string(&mut text);
+        read.map_err(|error| unusable(path, &format!("cannot be read: {error}"), &new_one(path)))?;
+        text.trim_end_matches(['\r', '\n']).parse().map_err(|error: Error| unusable(path, error.message(), &new_one(path)))
+    }
+
+    /// Makes a new token and writes it to a file of this name, which must not exist, readable by nobody but us. Durable when this answers.
+    ///
+    /// # Errors
+    /// `unusable` naming the path when the file exists or cannot be written; nothing is left then.
+    pub fn create(path: &Path) -> Result<Self> {
+        let token = format!("{PREFIX}{}", SystemEntropy.hex(RANDOM_BYTES)?);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| {
+            unusable(path, &format!("cannot be made: {error}"), "check the folder, or remove the file")
+        })?;
+        let written = writeln!(file, "{token}").and_then(|()| file.sync_all()).and_then(|()| sync_folder(path));
+        if let Err(error) = written {
+            // The error is what counts; a file that cannot be removed is refused by the next load.
+            let _left = std::fs::remove_file(path);
+            return Err(unusable(path, &format!("cannot be written: {error}"), "make room or check the disk"));
+        }
+        Ok(Self(Secret::new(token)))
+    }
+
+    /// The token itself, to be sent.
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+
+    /// True when these bytes are the token. How long the comparison takes tells at most the token's length.
+    pub fn matches(&self, sent: &[u8]) -> bool {
+        self.0.expose().as_bytes().ct_eq(sent).into()
+    }
+}
+
+impl FromStr for ApiToken {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let digits = text.strip_prefix(PREFIX).unwrap_or_default();
+        let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if digits.len() < FEWEST_DIGITS || !digits.bytes().all(is_hex) {
+            return Err(Error::new(Code::Unusable, "does not hold a token: stx_ and at least 32 lower-case hexadecimal digits"));
+        }
+        Ok(Self(Secret::new(text.to_owned())))
+    }
+}
+
+fn check_access(path: &Path, file: &File) -> Result<()> {
+    let facts = file.metadata().map_err(|error| unusable(path, &format!("cannot be examined: {error}"), &new_one(path)))?;
+    if FileType::from_raw_mode(facts.mode()) != FileType::RegularFile {
+        return Err(unusable(path, "is no regular file", &new_one(path)));
+    }
+    let me = rustix::process::geteuid().as_raw();
+    if facts.uid() != me {
+        let why = format!("belongs to the user {}, not to the user {me} this runs as", facts.uid());
+        return Err(unusable(path, &why, &format!("run as its owner, or chown {me} {}", path.display())));
+    }
+    if facts.mode() & 0o077 != 0 {
+        let why = format!("can be used by others (mode {:04o})", facts.mode() & 0o7777);
+        return Err(unusable(path, &why, &format!("chmod 600 {}, and make a new token if others may have read it", path.display())));
+    }
+    Ok(())
+}
+
+fn unopened(path: &Path, error: Errno) -> Error {
+    match error {
+        Errno::NOENT => unusable(path, "does not exist", &new_one(path)),
+        Errno::LOOP => unusable(path, "is a symbolic link", "name the file itself"),
+        Errno::ACCESS => unusable(path, "cannot be read by this user", "run as its owner"),
+        other => unusable(path, &format!("cannot be opened: {other}"), &new_one(path)),
+    }
+}
+
+fn new_one(path: &Path) -> String {
+    let path = path.display();
+    format!("storex up makes one; by hand: (umask 077; printf 'stx_%s\\n' \"$(openssl rand -hex 32)\" > {path})")
+}
+
+fn unusable(path: &Path, why: &str, fix: &str) -> Error {
+    let message = format!("the token file {} {why}; to fix it: {fix}", path.display());
+    Error::new(Code::Unusable, message).with("path", path.display())
+}
+
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn refusal(path: &Path) -> String {
+        let error = ApiToken::load(path).expect_err("refused");
+        assert_eq!(error.code(), Code::Unusable);
+        assert!(error.message().contains(&path.display().to_string()), "{error}");
+        error.message().to_owned()
+    }
+
+    #[test]
+    fn a_new_token_is_private_and_loads_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.token");
+        let made = ApiToken::create(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+        let loaded = ApiToken::load(&path).unwrap();
+        assert_eq!(made.expose(), loaded.expose());
+        assert_eq!(made.expose().len(), 4 + 64);
+        assert!(loaded.matches(made.expose().as_bytes()) && !loaded.matches(b"") && !loaded.matches(b"stx_"));
+        assert!(!loaded.matches(&made.expose().as_bytes()[..67]));
+        assert!(!format!("{loaded:?}").contains(made.expose()));
+        let again = ApiToken::create(&path).expect_err("the name is in use");
+        assert!(again.message().contains("admin.token"), "{again}");
+        assert_eq!(ApiToken::load(&path).unwrap().expose(), made.expose());
+        assert_ne!(ApiToken::create(&folder.path().join("agent.token")).unwrap().expose(), made.expose());
+    }
+
+    #[test]
+    fn a_file_that_is_missing_or_open_to_others_or_no_file_is_refused_with_the_fix() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.token");
+        assert!(refusal(&path).contains("does not exist"));
+        ApiToken::create(&path).unwrap();
+        for mode in [0o640, 0o604, 0o620, 0o666, 0o610] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert!(refusal(&path).contains("chmod 600"), "{mode:o}");
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
+        ApiToken::load(&path).expect("nobody else can read it");
+        let link = folder.path().join("link.token");
+        symlink(&path, &link).unwrap();
+        assert!(refusal(&link).contains("symbolic link"));
+        assert!(refusal(folder.path()).contains("no regular file"));
+        let pipe = folder.path().join("pipe.token");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        assert!(refusal(&pipe).contains("no regular file"), "and nobody waits for a writer");
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.token");
+        ApiToken::create(&path).unwrap();
+        if std::os::unix::fs::chown(&path, Some(12_345), None).is_err() {
+            return;
+        }
+        assert!(refusal(&path).contains("belongs to the user 12345"));
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused_and_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let hex = "0123456789abcdef".repeat(2);
+        let texts = ["", "\n", &hex, "stx_", "stx_0123456789abcdef", &format!("stx_{hex}G"), &format!("stx_{hex}\nstx_{hex}"), &format!(" stx_{hex}")];
+        for (number, text) in texts.iter().enumerate() {
+            let path = folder.path().join(format!("{number}.token"));
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            let message = refusal(&path);
+            assert!(message.contains("does not hold a token") && !message.contains(&hex), "{text:?}: {message}");
+        }
+        assert!(format!("stx_{hex}").parse::<ApiToken>().is_ok());
+    }
+}

@@ -1,0 +1,143 @@
+//! `storex up` and `storex serve`: the roles of an installation, started in order and stopped in reverse.
+//!
+//! `up` runs the simulator (without a Cloudflare token), the agent with its router and processes, and the controller in one process; they talk
+//! over HTTP all the same. `serve` runs one of them.
+
+mod agent;
+mod announce;
+mod controller;
+mod core_copy;
+mod data_dir;
+mod listen;
+mod options;
+mod sandbox;
+mod simulator;
+
+pub use announce::Announced;
+pub use data_dir::DataDir;
+pub use options::{Ports, UpOptions};
+
+use std::future::Future;
+use storex_core::{Result, Secret};
+use storex_fakes::FaultScript;
+
+/// One role of `storex serve`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleName {
+    /// The control plane and its REST API.
+    Controller,
+    /// What runs on a store host, with its router and processes.
+    Agent,
+    /// The simulated Cloudflare.
+    Simulator,
+}
+
+/// Runs everything until `shutdown` resolves, then stops all it started. `ready` is called once, when the stores are back and the platform stands.
+///
+/// # Errors
+/// `directory_busy`, `port_busy`, `unusable` with what to do; `primary_zone_missing`; whatever keeps the platform from standing.
+pub async fn run(options: UpOptions, shutdown: impl Future<Output = ()> + Send, ready: impl FnOnce(&Announced) + Send) -> Result<()> {
+    let dir = DataDir::open(&options.data_dir)?;
+    let _lock = dir.lock()?;
+    let listeners = listen::all(&options.ports, options.cloudflare_token.is_none()).await?;
+    let script = FaultScript::new();
+    let simulator = match listeners.simulator {
+        Some(listener) => Some(simulator::Role::start(&dir, &options, listener, &script).await?),
+        None => None,
+    };
+    let agent = agent::Role::start(&dir, &options, listeners.agent).await?;
+    let edge = simulator.as_ref().map_or_else(|| options.cloudflare(), simulator::Role::edge)?;
+    let started = controller::Role::start(&dir, &options, listeners.controller, agent.address(), edge, simulator.is_some().then(|| script.clone()));
+    let outcome = tokio::select! {
+        started = started => match started {
+            Ok(controller) => serve_until(&dir, &options, controller, simulator.is_some(), shutdown, ready).await,
+            Err(error) => Err(error),
+        },
+    };
+    let stopped = agent.stop().await;
+    if let Some(simulator) = simulator {
+        simulator.stop().await;
+    }
+    dir.forget_announcement();
+    outcome.and(stopped)
+}
+
+async fn serve_until(
+    dir: &DataDir,
+    options: &UpOptions,
+    controller: controller::Role,
+    simulated: bool,
+    shutdown: impl Future<Output = ()> + Send,
+    ready: impl FnOnce(&Announced) + Send,
+) -> Result<()> {
+    let announced = Announced::new(dir, &options.ports, simulated);
+    let outcome = tokio::select! {
+        biased;
+        () = shutdown => Ok(()),
+        outcome = async {
+            controller.stand(&options.ports).await?;
+            announced.write(dir)?;
+            ready(&announced);
+            std::future::pending::<Result<()>>().await
+        } => outcome,
+    };
+    controller.stop().await;
+    outcome
+}
+
+/// Runs one role until `shutdown` resolves, then stops all it started. The controller finds the agent by the ports of the options and the
+/// token in the data directory.
+///
+/// # Errors
+/// As [`run`].
+pub async fn serve(role: RoleName, options: UpOptions, shutdown: impl Future<Output = ()> + Send, ready: impl FnOnce(&str) + Send) -> Result<()> {
+    let dir = DataDir::open(&options.data_dir)?;
+    match role {
+        RoleName::Agent => {
+            let _lock = dir.lock_role("agent")?;
+            let agent = agent::Role::start(&dir, &options, listen::one("agent", options.ports.agent).await?).await?;
+            ready("agent");
+            shutdown.await;
+            agent.stop().await
+        }
+        RoleName::Simulator => {
+            let _lock = dir.lock_role("simulator")?;
+            let listener = listen::one("simulator", options.ports.simulator).await?;
+            let simulator = simulator::Role::start(&dir, &options, listener, &FaultScript::new()).await?;
+            ready("simulator");
+            shutdown.await;
+            simulator.stop().await;
+            Ok(())
+        }
+        RoleName::Controller => {
+            let _lock = dir.lock_role("controller")?;
+            let edge = match &options.cloudflare_token {
+                Some(_) => options.cloudflare()?,
+                None => simulator::edge_of(&dir, options.ports.simulator)?,
+            };
+            let listener = listen::one("controller", options.ports.controller).await?;
+            let agent = (std::net::Ipv4Addr::LOCALHOST, options.ports.agent).into();
+            let controller = controller::Role::start(&dir, &options, listener, agent, edge, None).await?;
+            let outcome = tokio::select! {
+                biased;
+                () = shutdown => Ok(()),
+                outcome = async {
+                    controller.stand(&options.ports).await?;
+                    ready("controller");
+                    std::future::pending::<Result<()>>().await
+                } => outcome,
+            };
+            controller.stop().await;
+            outcome
+        }
+    }
+}
+
+/// Where Cloudflare's API is and the token for it.
+#[derive(Clone, Debug)]
+struct Edge {
+    base_url: String,
+    token: Secret<String>,
+    /// Refuses to send anything anywhere but to this machine.
+    loopback_only: bool,
+}

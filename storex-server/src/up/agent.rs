@@ -1,0 +1,131 @@
+//! The agent role: files, PM2, Nginx and the ledger over them, behind the agent's HTTP service.
+
+use super::{DataDir, UpOptions, core_copy};
+use crate::{ApiToken, serve_http};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use storex_agent::files::{FilesSettings, UnixFiles};
+use storex_agent::nginx::{NginxProxy, NginxSettings, PATIENCE};
+use storex_agent::pm2::{Pm2Processes, Pm2Settings};
+use storex_agent::proc::User;
+use storex_agent::tools::{NamedTools, Tools};
+use storex_agent::{Agent, service};
+use storex_core::{Clock, Code, Error, ProcessSupervisor, Result, SystemClock};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// User the stores run as when the agent is root.
+const STORES_USER: &str = "storex-apps";
+/// How long processes get to end when the agent stops.
+const END_LIMIT: Duration = Duration::from_secs(60);
+/// How long the PM2 daemon gets to answer.
+const DAEMON_LIMIT: Duration = Duration::from_secs(20);
+
+/// The agent, running.
+pub(super) struct Role {
+    address: SocketAddr,
+    processes: Arc<Pm2Processes>,
+    proxy: NginxProxy,
+    stop: CancellationToken,
+    task: JoinHandle<Result<()>>,
+}
+
+impl Role {
+    /// Starts or takes over everything, and answers when every store of the ledger is back.
+    pub(super) async fn start(dir: &DataDir, options: &UpOptions, listener: TcpListener) -> Result<Self> {
+        let user = stores_user(dir)?;
+        let tools = Tools::find(&options.tool_prefixes, &NamedTools::default())?;
+        tools.check_versions(user.as_ref()).await?;
+        let host = dir.folder("host", 0o711)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let core = copied_core(dir, options).await?;
+        let files = FilesSettings { root: host.clone(), core, user: user.clone() };
+        let files = blocking(move || UnixFiles::open(files)).await?;
+        let processes = Arc::new(Pm2Processes::connect(pm2_settings(&host, &tools, user.clone()), Arc::clone(&clock)).await?);
+        let router = SocketAddr::from((Ipv4Addr::LOCALHOST, options.ports.router));
+        let settings = NginxSettings { binary: tools.nginx, prefix: host.join("nginx"), listen: router, user, workers: 2, patience: PATIENCE };
+        let proxy = match NginxProxy::start(settings).await {
+            Ok(proxy) => proxy,
+            Err(error) => return Err(end(&processes, error).await),
+        };
+        let supervisor: Arc<dyn ProcessSupervisor> = processes.clone();
+        let agent = Agent::builder(Arc::new(files), supervisor, Arc::new(proxy.clone()), Arc::clone(&clock))
+            .ports(options.store_ports)
+            .router(router)
+            .start_limit(options.start_limit)
+            // The router needs about 100 ms to switch, and changes that come meanwhile go together: waiting longer gains nothing.
+            .debounce(Duration::ZERO)
+            .open(&host.join("ledger"))
+            .await?;
+        let converged = agent.converge().await?;
+        for failed in &converged.failed {
+            tracing::error!(?failed, "a store is not back");
+        }
+        let token = ApiToken::load_or_create(&dir.agent_token())?;
+        let address = listener.local_addr().map_err(|error| Error::new(Code::Unusable, format!("the agent's address: {error}")))?;
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let service = service::router(Arc::new(agent), token.secret());
+        let task = tokio::spawn(async move { serve_http(listener, service, stopped.cancelled_owned()).await });
+        Ok(Self { address, processes, proxy, stop, task })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops the service, the router and every process. The stores come back at the next start.
+    pub(super) async fn stop(self) -> Result<()> {
+        self.stop.cancel();
+        if let Err(error) = self.task.await {
+            tracing::warn!(%error, "the agent's service ended badly");
+        }
+        let proxy = self.proxy.shutdown().await;
+        let processes = self.processes.shutdown(END_LIMIT).await;
+        proxy.and(processes)
+    }
+}
+
+/// Ends the daemon that a failed start leaves behind; answers the error of the start.
+async fn end(processes: &Pm2Processes, error: Error) -> Error {
+    if let Err(second) = processes.shutdown(END_LIMIT).await {
+        tracing::warn!(error = %second, "the PM2 daemon could not be ended");
+    }
+    error
+}
+
+fn stores_user(dir: &DataDir) -> Result<Option<User>> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(None);
+    }
+    let user = User::named(STORES_USER)?;
+    user.check_can_enter(dir.root())?;
+    Ok(Some(user))
+}
+
+fn pm2_settings(host: &std::path::Path, tools: &Tools, user: Option<User>) -> Pm2Settings {
+    Pm2Settings {
+        node: tools.node.clone(),
+        pm2_daemon: tools.pm2_daemon.clone(),
+        home: host.join("pm2"),
+        log_dir: host.join("log"),
+        pid_dir: host.join("pid"),
+        state_dir: host.join("processes"),
+        stores_root: host.join("stores"),
+        user,
+        start_limit: DAEMON_LIMIT,
+    }
+}
+
+async fn copied_core(dir: &DataDir, options: &UpOptions) -> Result<PathBuf> {
+    let into = dir.folder("core", 0o711)?;
+    let source = options.core.clone();
+    blocking(move || core_copy::install(&source, &into)).await
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::new(Code::Internal, format!("blocking work broke off: {error}")))?
+}

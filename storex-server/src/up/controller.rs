@@ -1,0 +1,117 @@
+//! The controller role: the control plane over redb, Cloudflare and the agent, behind the REST API.
+
+use super::{DataDir, Edge, Ports, UpOptions};
+use crate::{ApiToken, FileNotifier, router, serve_http};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use storex_agent::AgentClient;
+use storex_cloudflare::{CloudflareAccount, CloudflareClient};
+use storex_core::{Clock, Controller, Notifier, Result, Settings, SingleHost, StoreRepo, SystemClock};
+use storex_fakes::{FaultScript, Faulty};
+use storex_redb::RedbStores;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Pause before something that is not there yet is asked again at the start.
+const START_PAUSE: Duration = Duration::from_secs(2);
+
+/// The control plane, running.
+pub(super) struct Role {
+    controller: Controller,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Role {
+    /// Assembles the control plane and serves its API. The platform does not stand yet.
+    pub(super) async fn start(
+        dir: &DataDir,
+        options: &UpOptions,
+        listener: TcpListener,
+        agent: SocketAddr,
+        edge: Edge,
+        faults: Option<FaultScript>,
+    ) -> Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let account = discover(options, edge, &clock).await?;
+        let (path, repo_clock) = (dir.path("storex.redb"), Arc::clone(&clock));
+        let repo: Arc<dyn StoreRepo> = Arc::new(RedbStores::open(&path, repo_clock)?);
+        let notifier: Arc<dyn Notifier> = Arc::new(FileNotifier::open(&dir.folder("outbox", 0o700)?)?);
+        let (repo, notifier) = match faults {
+            Some(script) => sandboxed(repo, notifier, &script),
+            None => (repo, notifier),
+        };
+        let host = AgentClient::new(agent, ApiToken::load(&dir.agent_token())?.secret(), Arc::clone(&clock))?;
+        let controller = Controller::builder()
+            .repo(repo)
+            .domains(Arc::new(account.domains()))
+            .tunnel(Arc::new(account.tunnels()))
+            .hosts(Arc::new(SingleHost(Arc::new(host))))
+            .notifier(notifier)
+            .clock(clock)
+            .build(Settings::new(options.primary_domain.clone()))
+            .await?;
+        let stop = CancellationToken::new();
+        let api = router(controller.clone(), ApiToken::load_or_create(&dir.admin_token())?);
+        let stopped = stop.clone();
+        let serving = tokio::spawn(async move {
+            if let Err(error) = serve_http(listener, api, stopped.cancelled_owned()).await {
+                tracing::error!(%error, "the API ended");
+            }
+        });
+        let (deliverer, stopped) = (controller.clone(), stop.clone());
+        let delivering = tokio::spawn(async move {
+            tokio::select! {
+                () = stopped.cancelled() => {}
+                () = deliverer.run_outbox() => {}
+            }
+        });
+        Ok(Self { controller, stop, tasks: vec![serving, delivering] })
+    }
+
+    /// Makes the platform stand and takes up what a previous controller left. A dependency that is not there yet is waited for.
+    pub(super) async fn stand(&self, ports: &Ports) -> Result<()> {
+        let target = format!("http://localhost:{}", ports.router);
+        while let Err(error) = self.controller.ensure_platform(&target).await {
+            if !error.is_transient() {
+                return Err(error);
+            }
+            tracing::warn!(%error, "the platform does not stand yet");
+            tokio::time::sleep(START_PAUSE).await;
+        }
+        let resumed = self.controller.resume().await?;
+        tracing::info!(resumed, "operations taken up");
+        Ok(())
+    }
+
+    /// Stops serving, delivering and driving.
+    pub(super) async fn stop(self) {
+        self.stop.cancel();
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::warn!(%error, "a task of the controller ended badly");
+            }
+        }
+        self.controller.stop().await;
+    }
+}
+
+async fn discover(options: &UpOptions, edge: Edge, clock: &Arc<dyn Clock>) -> Result<CloudflareAccount> {
+    let client = CloudflareClient::builder().base_url(edge.base_url).token(edge.token).loopback_only(edge.loopback_only).clock(Arc::clone(clock)).build()?;
+    loop {
+        match CloudflareAccount::discover(&client, &options.primary_domain).await {
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%error, "Cloudflare does not answer yet");
+                tokio::time::sleep(START_PAUSE).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// The same repo and notifier under the sandbox's fault script.
+fn sandboxed(repo: Arc<dyn StoreRepo>, notifier: Arc<dyn Notifier>, script: &FaultScript) -> (Arc<dyn StoreRepo>, Arc<dyn Notifier>) {
+    (Arc::new(Faulty::new(repo, script.clone())), Arc::new(Faulty::new(notifier, script.clone())))
+}

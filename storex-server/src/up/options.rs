@@ -1,0 +1,48 @@
+//! What `storex up` and `storex serve` are told.
+
+use super::Edge;
+use std::path::PathBuf;
+use std::time::Duration;
+use storex_core::{Code, Error, Hostname, PortRange, Result, Secret};
+
+/// Ports of the roles, all on 127.0.0.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// REST API. Default 8080.
+    pub controller: u16,
+    /// Agent. Default 8081.
+    pub agent: u16,
+    /// Router that visitors reach through the tunnel. Default 3000.
+    pub router: u16,
+    /// Simulated Cloudflare. Default 8090.
+    pub simulator: u16,
+}
+
+/// Options of an installation.
+#[derive(Clone, Debug)]
+pub struct UpOptions {
+    /// Directory that holds everything.
+    pub data_dir: PathBuf,
+    /// Ports of the roles.
+    pub ports: Ports,
+    /// Ports stores may listen on.
+    pub store_ports: PortRange,
+    /// The shared core that stores link to.
+    pub core: PathBuf,
+    /// Domain below which every store has its system name.
+    pub primary_domain: Hostname,
+    /// Token of a real Cloudflare account; without one the simulator stands in.
+    pub cloudflare_token: Option<Secret<String>>,
+    /// Where node, PM2 and nginx are looked for first.
+    pub tool_prefixes: Vec<PathBuf>,
+    /// How long a store's process may take until it listens on its port.
+    pub start_limit: Duration,
+}
+
+impl UpOptions {
+    /// The real Cloudflare.
+    pub(super) fn cloudflare(&self) -> Result<Edge> {
+        let token = self.cloudflare_token.clone().ok_or_else(|| Error::new(Code::Unusable, "no Cloudflare API token was given"))?;
+        Ok(Edge { base_url: "https://api.cloudflare.com/client/v4".to_owned(), token, loopback_only: false })
+    }
+}
