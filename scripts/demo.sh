@@ -16,7 +16,7 @@ done
 
 if [ "$(id -u)" = 0 ]; then prefix=${STOREX_TOOLS:-/opt/storex}; else prefix=${STOREX_TOOLS:-$HOME/.local/share/storex}; fi
 node=$prefix/bin/node
-storex=${CARGO_TARGET_DIR:-target}/debug/storex
+storex=${STOREX_BIN:-${CARGO_TARGET_DIR:-target}/debug/storex}
 storex=$(realpath "$storex")
 
 passed=0
@@ -80,7 +80,7 @@ zones() { curl -sS "$simulator/__sim/state" | json 'Object.values(j.zones).map(z
 processes() {
   local found=0 pid
   for pid in /proc/[0-9]*; do
-    case "$(readlink "$pid/cwd" 2>/dev/null || true) $(tr '\0' ' ' <"$pid/cmdline" 2>/dev/null || true)" in
+    PLACEHOLDER
       *"$data"*) [ "${pid#/proc/}" = "$up" ] || found=$((found + 1)) ;;
     esac
   done

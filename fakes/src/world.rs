@@ -68,8 +68,19 @@ impl World {
     pub async fn controller_over(&self, domains: Arc<dyn DomainProvider>) -> Result<Controller> {
         // A process that is gone holds no lease: this is what a repo in one file grants.
         self.stores.void_leases();
+        self.assemble(domains, Arc::new(self.stores.clone())).await
+    }
+
+    /// The same over another repo, such as one in a file.
+    ///
+    /// # Errors
+    /// As [`World::controller`].
+    pub async fn controller_with_repo(&self, repo: Arc<dyn StoreRepo>) -> Result<Controller> {
+        self.assemble(Arc::new(self.domains.clone()), repo).await
+    }
+
+    async fn assemble(&self, domains: Arc<dyn DomainProvider>, repo: Arc<dyn StoreRepo>) -> Result<Controller> {
         let seed = self.controllers.fetch_add(1, Ordering::Relaxed);
-        let repo: Arc<dyn StoreRepo> = Arc::new(self.stores.clone());
         let tunnel: Arc<dyn TunnelRoutes> = Arc::new(self.tunnels.clone());
         let host: Arc<dyn StoreHost> = Arc::new(self.host.clone());
         let notifier: Arc<dyn Notifier> = Arc::new(self.notifier.clone());

@@ -1,7 +1,9 @@
 //! The laws of zones, records and tunnels, sat by the twins, by the twins under an empty fault script, and by broken twins.
 
+#[cfg(test)]
 #[path = "laws_domains/flawed_domains.rs"]
 mod flawed_domains;
+#[cfg(test)]
 #[path = "laws_domains/flawed_tunnels.rs"]
 mod flawed_tunnels;
 
@@ -12,20 +14,16 @@ use storex_core::{Code, DomainProvider, EffectCx, Epoch, RecordSpec, RecordType,
 use storex_fakes::laws::{broken_laws, domain_provider, tunnel_routes};
 use storex_fakes::{FaultScript, Faulty, MemoryDomains, MemoryTunnels};
 
-fn domains() -> Arc<dyn DomainProvider> {
-    Arc::new(MemoryDomains::new("storex.com".parse().unwrap()))
-}
-
 #[tokio::test]
 async fn the_twin_of_zones_and_records_obeys_every_law() {
     let laws = domain_provider::laws();
-    assert_eq!(broken_laws(&laws, &domains()).await, []);
+    assert_eq!(broken_laws(&laws, &flawed_domains::sound()).await, []);
 }
 
 #[tokio::test]
 async fn the_twin_of_zones_and_records_obeys_them_through_an_empty_fault_script() {
     let script = FaultScript::new();
-    let subject: Arc<dyn DomainProvider> = Arc::new(Faulty::new(domains(), script.clone()));
+    let subject: Arc<dyn DomainProvider> = Arc::new(Faulty::new(flawed_domains::sound(), script.clone()));
     assert_eq!(broken_laws(&domain_provider::laws(), &subject).await, []);
     assert!(
         script.count("domains.ensure_records") > 20,
@@ -45,7 +43,7 @@ async fn the_twin_of_tunnels_obeys_every_law() {
 async fn every_law_of_zones_and_records_is_broken_by_a_flawed_twin() {
     let laws = domain_provider::laws();
     let mut unbroken: Vec<&str> = laws.iter().map(|law| law.id).collect();
-    for flaw in flawed_domains::Flaw::ALL {
+    for flaw in flawed_domains::Flaw::ALL.iter().copied() {
         let subject: Arc<dyn DomainProvider> = Arc::new(flawed_domains::FlawedDomains::new(flaw));
         let broken = broken_laws(&laws, &subject).await;
         assert!(!broken.is_empty(), "no law notices {flaw:?}");
@@ -58,7 +56,7 @@ async fn every_law_of_zones_and_records_is_broken_by_a_flawed_twin() {
 async fn every_law_of_tunnels_is_broken_by_a_flawed_twin() {
     let laws = tunnel_routes::laws();
     let mut unbroken: Vec<&str> = laws.iter().map(|law| law.id).collect();
-    for flaw in flawed_tunnels::Flaw::ALL {
+    for flaw in flawed_tunnels::Flaw::ALL.iter().copied() {
         let subject: Arc<dyn TunnelRoutes> = Arc::new(flawed_tunnels::FlawedTunnels::new(flaw));
         let broken = broken_laws(&laws, &subject).await;
         assert!(!broken.is_empty(), "no law notices {flaw:?}");
@@ -106,13 +104,16 @@ async fn the_controls_of_the_twin_put_in_what_storex_did_not_make() {
         content: "t.net".to_owned(),
         ..spec
     };
-    let error = world.ensure_records(&cx, &zone.id, &[alias]).await.expect_err("in the way");
+    let error = world
+        .ensure_records(&cx, &zone.id, std::slice::from_ref(&alias))
+        .await
+        .expect_err("in the way");
     assert_eq!(error.code(), Code::ForeignObject);
 
     let tunnels = MemoryTunnels::new();
     let tunnel = tunnels.ensure(&cx, "storex-main").await.unwrap();
     assert_eq!(tunnels.overwrite(&tunnel.id, TunnelDocument::default()).unwrap(), 1);
-    assert_eq!(tunnels.clone().tunnels(), [tunnel.clone()]);
+    assert_eq!(tunnels.clone().tunnels(), std::slice::from_ref(&tunnel));
     let error = tunnels
         .store(&cx, &tunnel.id, &TunnelDocument::default(), 0)
         .await

@@ -32,10 +32,10 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32, owner: Owner) -> Result<()> {
     write_at(folder.as_fd(), name, bytes, mode, owner).map_err(|error| error.with("path", path.display()))
 }
 
-/// [`write`], below an open directory: `name` is one path component.
+/// [`write()`], below an open directory: `name` is one path component.
 ///
 /// # Errors
-/// As [`write`], without the path.
+/// As [`write()`], without the path.
 pub fn write_at(folder: BorrowedFd<'_>, name: &str, bytes: &[u8], mode: u32, owner: Owner) -> Result<()> {
     place_at(folder, name, bytes, mode, owner)?;
     sync(folder).map_err(Error::into_unclear)

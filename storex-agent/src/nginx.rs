@@ -7,8 +7,8 @@
 //! - A configuration the master refuses changes nothing: the workers of before go on, and `error.log` holds an `[emerg]` line.
 //! - A master killed with SIGKILL leaves workers that serve and can never be told anything; they hold the port until they are ended.
 //!
-//! Below the prefix: `conf/` (what the master reads), `run/` (its pid file and the probe's socket), `logs/`, `tmp/` (request bodies, the workers'
-//! own), and `check/`, the private copy in which a candidate is tried as the workers' user.
+//! Below the prefix: `conf/` (what the master reads), `run/` (its pid file and the probe's socket), `logs/`, `tmp/` (bodies; the folders in it
+//! are the workers' own), and `check/`, the private copy in which a candidate is tried as the workers' user.
 
 mod layout;
 mod master;

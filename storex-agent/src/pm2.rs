@@ -4,8 +4,10 @@
 //! paths, of `PORT` and of `NODE_ENV`; everything else reaches the store through its environment file. Facts about PM2 here hold for version 7.0.4
 //! and were measured; where they matter, a test beside them repeats the measurement.
 
+mod check;
 mod codec;
 mod daemon;
+mod facts;
 mod home;
 mod list;
 mod logs;

@@ -1,5 +1,7 @@
 //! The laws of `StoreHost` on the agent, and on its client at the other end of HTTP.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
 mod host_on_twins;
 
 use host_on_twins::Machine;

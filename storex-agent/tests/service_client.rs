@@ -1,5 +1,7 @@
 //! The client of the agent's service when the other side is absent, silent, or breaks off: what is refused and what is in doubt.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
 mod host_on_twins;
 
 use host_on_twins::{context, package};

@@ -36,7 +36,7 @@ impl CloudflareAccount {
         let zones = page::read_all(client, &list, api::zones::PER_PAGE, None)
             .await
             .map_err(|failure| Error::from(failure).during("cloudflare.discover_account"))?;
-        let named: Vec<WireZone> = zones.into_iter().filter(|zone| zone.name == primary.as_str()).collect();
+        let named: Vec<WireZone> = zones.into_iter().filter(|zone| zone.is_named(primary)).collect();
         if named.is_empty() {
             return missing("is in no Cloudflare account this token sees");
         }
@@ -94,6 +94,6 @@ impl CloudflareAccount {
     pub(crate) async fn zone_named(&self, name: &Hostname, deadline: Option<Timestamp>) -> Result<Option<WireZone>> {
         let list = api::zones::named(name, Some(&self.id));
         let zones = page::read_all(&self.client, &list, api::zones::PER_PAGE, deadline).await?;
-        Ok(zones.into_iter().find(|zone| zone.name == name.as_str()))
+        Ok(zones.into_iter().find(|zone| zone.is_named(name)))
     }
 }

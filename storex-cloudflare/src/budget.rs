@@ -127,7 +127,7 @@ impl fmt::Debug for Budget {
             .field("calls", &self.calls)
             .field("window", &self.window)
             .field("used", &self.state().admitted.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -89,7 +89,8 @@ impl CloudflareDomains {
                 Err(failure) => return Err(self.zone_error(zone, failure, deadline).await),
             }
         }
-        for look in 1..=LOOKS {
+        let mut last = Error::new(Code::Unavailable, "records of the zone keep changing");
+        for _ in 0..LOOKS {
             let existing = self.records(zone, None, deadline).await?;
             let plan = RecordPlan::decide(records, &existing, &cx.mark)?;
             if let Some(facts) = plan.finished() {
@@ -97,12 +98,12 @@ impl CloudflareDomains {
             }
             match self.apply(cx, zone, records, plan).await {
                 Ok(facts) => return Ok(facts),
-                Err(Failure::Refused(refusal))
-                    if look < LOOKS && (refusal.is_record_conflict() || refusal.is_record_missing()) => {}
+                Err(Failure::Refused(refusal)) if refusal.is_record_conflict() => last = refusal.into(),
+                Err(Failure::Refused(refusal)) if refusal.is_record_missing() => {}
                 Err(failure) => return Err(self.zone_error(zone, failure, deadline).await),
             }
         }
-        Err(Error::new(Code::ForeignObject, "a record that keeps changing is in the way"))
+        Err(last)
     }
 
     async fn remove_zone(&self, cx: &EffectCx, zone: &ZoneId) -> Result<()> {
@@ -114,7 +115,7 @@ impl CloudflareDomains {
 
     async fn remove_records(&self, cx: &EffectCx, zone: &ZoneId, ids: &[RecordId]) -> Result<()> {
         let mut present = ids.to_vec();
-        for look in 1..=LOOKS {
+        for _ in 0..LOOKS {
             if present.is_empty() {
                 return Ok(());
             }
@@ -122,7 +123,7 @@ impl CloudflareDomains {
             match self.account.client().effect(&batch, cx.deadline).await {
                 Ok(_) => return Ok(()),
                 // One that is gone keeps the others from being removed: the transaction names the first only.
-                Err(Failure::Refused(refusal)) if look < LOOKS && refusal.is_record_missing() => {
+                Err(Failure::Refused(refusal)) if refusal.is_record_missing() => {
                     let existing = match self.records(zone, None, Some(cx.deadline)).await {
                         Ok(existing) => existing,
                         Err(error) => return absent_is_success(error),
@@ -132,10 +133,16 @@ impl CloudflareDomains {
                 Err(failure) => return absent_is_success(self.zone_error(zone, failure, Some(cx.deadline)).await),
             }
         }
-        Ok(())
+        let settled = if present.is_empty() {
+            Ok(())
+        } else {
+            Err("records of the zone keep changing")
+        };
+        settled.map_err(|why| Error::new(Code::Unavailable, why))
     }
 }
 
+/// `not_found` is answered for a zone that is proved to be gone only, see [`explain`].
 fn absent_is_success(error: Error) -> Result<()> {
     if error.code() == Code::NotFound { Ok(()) } else { Err(error) }
 }

@@ -120,12 +120,16 @@ async fn hold(repo: &RedbStores) -> (mpsc::Sender<()>, tokio::task::JoinHandle<R
     (release, task)
 }
 
-/// Starts the calls and lets them join the queue behind a held writer; answers their answers.
+/// Starts the calls, lets each join the queue behind a held writer in their order, and answers their answers.
 async fn in_one_batch<T: Send + 'static>(repo: &RedbStores, calls: Vec<impl Future<Output = T> + Send + 'static>) -> Vec<T> {
     let (release, holding) = hold(repo).await;
-    let tasks: Vec<_> = calls.into_iter().map(tokio::spawn).collect();
-    // One thread runs all tasks in turn: after this each of them has joined the queue.
-    tokio::task::yield_now().await;
+    let mut tasks = Vec::new();
+    for call in calls {
+        tasks.push(tokio::spawn(call));
+        while repo.shared.writer.waiting() < tasks.len() {
+            tokio::task::yield_now().await;
+        }
+    }
     drop(release);
     holding.await.unwrap().unwrap();
     let mut answers = Vec::new();
@@ -284,7 +288,9 @@ async fn a_write_whose_caller_went_away_is_done_all_the_same() {
         let repo = repo.clone();
         async move { insert(&repo, "a", 1).await }
     });
-    tokio::task::yield_now().await;
+    while repo.shared.writer.waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
     call.abort();
     assert!(call.await.unwrap_err().is_cancelled());
     drop(release);
@@ -308,8 +314,18 @@ fn a_repo_outlives_the_runtime_that_wrote_to_it() {
 #[tokio::test]
 async fn a_broken_down_operation_fails_its_batch_and_the_next_one_goes_on() {
     let repo = Disk::default().open();
-    let broken = writer::write(&repo.shared, |_| -> crate::batch::Outcome<()> { panic!("made to") }).await;
-    assert!(broken.unwrap_err().is_unclear());
+    let calls = ["before", "broken", "after"].map(|id| (repo.clone(), id));
+    let calls = calls.map(|(repo, id)| async move {
+        if id == "broken" {
+            writer::write(&repo.shared, |_| -> crate::batch::Outcome<u64> { panic!("made to") }).await
+        } else {
+            insert(&repo, id, 1).await
+        }
+    });
+    for answer in in_one_batch(&repo, calls.into()).await {
+        assert!(answer.unwrap_err().is_unclear());
+    }
+    assert_eq!(repo.get(Table::Operations, "before").await.unwrap(), None);
     assert_eq!(insert(&repo, "a", 1).await.unwrap(), 1);
 }
 

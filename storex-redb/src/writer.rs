@@ -40,6 +40,12 @@ impl Writer {
         !std::mem::replace(&mut queue.draining, true)
     }
 
+    /// How many writes wait.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue().waiting.len()
+    }
+
     fn next_batch(&self) -> Vec<Box<dyn Job>> {
         let mut queue = self.queue();
         let size = queue.waiting.len().min(LARGEST_BATCH);

@@ -8,6 +8,7 @@ mod http;
 mod notify;
 mod settings;
 mod token;
+pub mod up;
 
 pub use http::{Problem, ROUTES, Route, catalogue, router, serve};
 pub use notify::FileNotifier;

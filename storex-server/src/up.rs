@@ -17,6 +17,7 @@ pub use announce::Announced;
 pub use data_dir::DataDir;
 pub use options::{Ports, UpOptions};
 
+use crate::ApiToken;
 use std::future::Future;
 use storex_core::{Result, Secret};
 use storex_fakes::FaultScript;
@@ -36,7 +37,11 @@ pub enum RoleName {
 ///
 /// # Errors
 /// `directory_busy`, `port_busy`, `unusable` with what to do; `primary_zone_missing`; whatever keeps the platform from standing.
-pub async fn run(options: UpOptions, shutdown: impl Future<Output = ()> + Send, ready: impl FnOnce(&Announced) + Send) -> Result<()> {
+pub async fn run(
+    options: UpOptions,
+    shutdown: impl Future<Output = ()> + Send,
+    ready: impl FnOnce(&Announced) + Send,
+) -> Result<()> {
     let dir = DataDir::open(&options.data_dir)?;
     let _lock = dir.lock()?;
     let listeners = listen::all(&options.ports, options.cloudflare_token.is_none()).await?;
@@ -46,13 +51,20 @@ pub async fn run(options: UpOptions, shutdown: impl Future<Output = ()> + Send, 
         None => None,
     };
     let agent = agent::Role::start(&dir, &options, listeners.agent).await?;
-    let edge = simulator.as_ref().map_or_else(|| options.cloudflare(), simulator::Role::edge)?;
-    let started = controller::Role::start(&dir, &options, listeners.controller, agent.address(), edge, simulator.is_some().then(|| script.clone()));
-    let outcome = tokio::select! {
-        started = started => match started {
-            Ok(controller) => serve_until(&dir, &options, controller, simulator.is_some(), shutdown, ready).await,
-            Err(error) => Err(error),
-        },
+    let edge = simulator
+        .as_ref()
+        .map_or_else(|| options.cloudflare(), simulator::Role::edge)?;
+    let started = controller::Role::start(
+        &dir,
+        &options,
+        listeners.controller,
+        agent.address(),
+        edge,
+        simulator.is_some().then(|| script.clone()),
+    );
+    let outcome = match started.await {
+        Ok(controller) => serve_until(&dir, &options, controller, simulator.is_some(), shutdown, ready).await,
+        Err(error) => Err(error),
     };
     let stopped = agent.stop().await;
     if let Some(simulator) = simulator {
@@ -90,7 +102,12 @@ async fn serve_until(
 ///
 /// # Errors
 /// As [`run`].
-pub async fn serve(role: RoleName, options: UpOptions, shutdown: impl Future<Output = ()> + Send, ready: impl FnOnce(&str) + Send) -> Result<()> {
+pub async fn serve(
+    role: RoleName,
+    options: UpOptions,
+    shutdown: impl Future<Output = ()> + Send,
+    ready: impl FnOnce(&str) + Send,
+) -> Result<()> {
     let dir = DataDir::open(&options.data_dir)?;
     match role {
         RoleName::Agent => {
@@ -131,6 +148,11 @@ pub async fn serve(role: RoleName, options: UpOptions, shutdown: impl Future<Out
             outcome
         }
     }
+}
+
+/// A token as the other end of a connection is given it.
+fn secret(token: &ApiToken) -> Secret<String> {
+    Secret::new(token.expose().to_owned())
 }
 
 /// Where Cloudflare's API is and the token for it.

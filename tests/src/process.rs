@@ -2,7 +2,7 @@
 //! that a token or a setting in the developer's shell can neither reach a program under test nor change a result.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// What a program under test may know of the caller's environment: where programs, toolchains, tools and scratch space are.
@@ -41,6 +41,30 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
 /// When the program cannot be started or its output cannot be read.
 pub fn run(program: &str, arguments: &[&str], folder: &Path) -> std::io::Result<Output> {
     command(program).args(arguments).current_dir(folder).output()
+}
+
+/// Where node, PM2 and nginx are looked for first: what `STOREX_TOOLS` names, else where `scripts/install-host.sh` puts them.
+#[expect(clippy::disallowed_methods, reason = "the module named in clippy's ban: tests read the environment here only")]
+pub fn tool_prefixes() -> Vec<PathBuf> {
+    if let Some(named) = std::env::var_os("STOREX_TOOLS") {
+        return vec![named.into()];
+    }
+    let own = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share/storex"));
+    [Some(PathBuf::from("/opt/storex")), own].into_iter().flatten().collect()
+}
+
+/// Processes other than this one whose working directory or command line lies below `folder`.
+pub fn living_in(folder: &Path) -> Vec<u32> {
+    let pids = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| *pid != std::process::id() && lives_in(*pid, folder)).collect()
+}
+
+fn lives_in(pid: u32, folder: &Path) -> bool {
+    let proc = PathBuf::from(format!("/proc/{pid}"));
+    let cwd = std::fs::read_link(proc.join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder));
+    let needle = folder.to_string_lossy();
+    cwd || std::fs::read(proc.join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(needle.as_ref()))
 }
 
 #[cfg(test)]

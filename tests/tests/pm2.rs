@@ -263,6 +263,49 @@ async fn a_daemon_that_does_not_answer_is_replaced_with_its_processes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn starts_under_way_at_a_shutdown_leave_nothing_behind() {
+    let scene = Scene::new().await;
+    let processes = Arc::new(scene.connect().await);
+    let specs: Vec<_> = (0..6).map(|number| scene.spec(&format!("late{number}"))).collect();
+    let starts = specs.into_iter().map(|spec| {
+        let processes = Arc::clone(&processes);
+        tokio::spawn(async move { processes.start(&effect(&spec.store), &spec).await })
+    });
+    let starts: Vec<_> = starts.collect();
+    until(async || processes.list().await.ok().filter(|all| !all.is_empty())).await;
+    processes.shutdown(PATIENCE).await.unwrap();
+    assert_eq!(scene.processes(), Vec::<u32>::new());
+    for start in starts {
+        if let Err(error) = start.await.unwrap() {
+            assert_eq!(error.code(), Code::Unavailable, "{error}");
+        }
+    }
+    assert_eq!(scene.processes(), Vec::<u32>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_whose_socket_was_taken_away_is_ended_and_not_doubled() {
+    let scene = Scene::new().await;
+    let processes = scene.connect().await;
+    let spec = scene.spec("deaf");
+    let facts = serving(&processes, &spec).await;
+    let daemon = processes.daemon_pid().await.unwrap().unwrap();
+    fs::remove_file(scene.settings.home.join("rpc.sock")).unwrap();
+    assert_eq!(
+        processes.daemon_pid().await.unwrap(),
+        None,
+        "the control: nobody can reach it"
+    );
+    assert!(proc::start_ticks(daemon).is_some(), "the control: it lives on");
+
+    let again = serving(&processes, &spec).await;
+    assert!(lives(&again) && !lives(&facts));
+    assert_eq!(proc::start_ticks(daemon), None);
+    processes.shutdown(PATIENCE).await.unwrap();
+    assert_eq!(scene.processes(), Vec::<u32>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_store_started_ends_with_it() {
     const PARENT: &str = r#"
 const child = require("child_process").spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { detached: true, stdio: "ignore" });

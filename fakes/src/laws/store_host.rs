@@ -1,4 +1,4 @@
-//! The promises of [`StoreHost`], SH-01 to SH-28.
+//! The promises of [`StoreHost`], SH-01 to SH-29.
 //!
 //! A subject needs free ports, a router that answers 421 for unknown names, and stores that answer 200 on `/health`. Host names end in
 //! `storex.com` and `laws-shop.com`; nothing resolves them.
@@ -51,6 +51,7 @@ laws! {
     "SH-26" stores_at_once "Stores applied at the same time all stand and all serve.";
     "SH-27" process_needs_files "A process without files and environment is refused.";
     "SH-28" routes_lead_home "A route to another store's port is refused.";
+    "SH-29" process_matches_environment "A process is refused whose package has another environment than the one that stands.";
 }
 
 async fn applied_is_found(host: Host) -> Verdict {
@@ -389,4 +390,17 @@ async fn routes_lead_home(host: Host) -> Verdict {
     equal("status of the other", &other.status("DOMAIN").await?, &421)?;
     owner.clear().await?;
     Ok(other.clear().await?)
+}
+
+async fn process_matches_environment(host: Host) -> Verdict {
+    let mut store = Subject::new(&host).await?;
+    store.apply(1, Part::Files).await?;
+    store.apply(2, Part::Environment).await?;
+    store
+        .package
+        .environment
+        .insert("STORE_NAME".to_owned(), json!("Another name"));
+    refused(store.apply(3, Part::Process).await, Code::Unusable)?;
+    equal("process", &store.part(Part::Process).await?, &None)?;
+    Ok(store.clear().await?)
 }

@@ -33,14 +33,14 @@ pub struct MemoryDomains(Arc<Mutex<State>>);
 impl MemoryDomains {
     /// A world with the active zone `primary`. No effect is late in it.
     pub fn new(primary: Hostname) -> Self {
-        let state = State {
-            primary: primary.clone(),
+        let name = primary.clone();
+        let world = Self(Arc::new(Mutex::new(State {
+            primary,
             issued: 0,
             zones: Vec::new(),
             late_effect_window: Duration::ZERO,
-        };
-        let world = Self(Arc::new(Mutex::new(state)));
-        world.state().add_zone(&primary, ZoneStatus::Active);
+        })));
+        world.state().add_zone(&name, ZoneStatus::Active);
         world
     }
 

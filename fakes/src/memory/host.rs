@@ -170,14 +170,15 @@ impl World {
             .flat_map(|(id, entry)| entry.parts.values().map(move |part| (id, part)))
     }
 
-    fn check_process(&self, package: &StorePackage, port: Port) -> Result<()> {
+    fn check_process(&self, cx: &EffectCx, package: &StorePackage, port: Port) -> Result<()> {
         let store = &package.store_id;
-        let stands = |part| self.stores.get(store).is_some_and(|entry| entry.parts.contains_key(&part));
-        if !stands(Part::Files) || !stands(Part::Environment) {
-            return Err(Error::new(
-                Code::Unusable,
-                format!("{store} needs its files and environment before its process"),
-            ));
+        for part in [Part::Files, Part::Environment] {
+            let wanted = facts_of(cx, package, part)?.digest;
+            let standing = self.stores.get(store).and_then(|entry| entry.parts.get(&part));
+            if !standing.is_some_and(|standing| standing.facts.digest == wanted) {
+                let message = format!("the process of {store} needs its {part} as in this package");
+                return Err(Error::new(Code::Unusable, message).with("store", store));
+            }
         }
         self.check_port(store, port)
     }
@@ -225,7 +226,7 @@ impl World {
             Part::Files | Part::Environment => {}
             Part::Process => {
                 let port = port_of(package)?;
-                self.check_process(package, port)?;
+                self.check_process(cx, package, port)?;
                 self.check_serving(store)?;
                 standing.port = Some(port);
             }

@@ -213,6 +213,8 @@ async fn records_are_found_by_every_filter() {
         ("comment=BY%20HAND", vec![mail]),
         ("comment.startswith=storex/1%20i=aaaa", vec![apex, www]),
         ("comment.startswith=storex/1%20i=aaaa%20s=1", vec![apex]),
+        ("comment.startswith=i=aaaa", vec![]),
+        ("comment.endswith=storex/1", vec![]),
         ("comment.contains=hand", vec![mail]),
         ("comment.endswith=s=2", vec![www]),
         ("comment.absent=", vec![txt]),

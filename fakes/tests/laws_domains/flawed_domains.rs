@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use storex_core::{
     Code, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, Hostname, RecordFacts, RecordSpec, RecordType,
     Result, ZoneFacts, ZoneId, ZoneStatus,
@@ -39,11 +39,16 @@ pub(crate) struct FlawedDomains {
     first_ids: Mutex<BTreeMap<Hostname, ZoneId>>,
 }
 
+/// The twin without a flaw.
+pub(crate) fn sound() -> Arc<dyn DomainProvider> {
+    Arc::new(MemoryDomains::new("storex.com".parse().unwrap()))
+}
+
 impl FlawedDomains {
-    pub(crate) fn new(flaw: &Flaw) -> Self {
+    pub(crate) fn new(flaw: Flaw) -> Self {
         let inner = MemoryDomains::new("storex.com".parse().unwrap());
         Self {
-            flaw: *flaw,
+            flaw,
             inner,
             calls: AtomicU64::new(0),
             first_ids: Mutex::default(),
@@ -77,70 +82,76 @@ impl FlawedDomains {
         self.inner.records(zone).into_iter().filter(named).collect()
     }
 
-    async fn prepare(&self, cx: &EffectCx, zone: &ZoneId, records: &[RecordSpec]) -> Result<Option<Vec<RecordFacts>>> {
+    /// Clears what a flaw clears before the records are ensured.
+    async fn prepare(&self, cx: &EffectCx, zone: &ZoneId, records: &[RecordSpec]) -> Result<()> {
         let standing = self.standing(zone, records);
-        let ours = |record: &RecordFacts| {
-            record
-                .comment
-                .as_deref()
-                .is_some_and(|text| text.starts_with("storex/1 i=0a1b2c3d s=12345"))
-        };
         match self.flaw {
+            Flaw::NewIdEachTime => self.clear(cx, zone, is_ours).await,
+            Flaw::ClearsTheZone => self.clear(cx, zone, |record| !is_ours(record)).await,
+            Flaw::TakesOver => {
+                self.clear(cx, zone, |record| standing.contains(record) && !is_ours(record))
+                    .await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What a flaw answers instead of ensuring the records.
+    async fn instead(&self, cx: &EffectCx, zone: &ZoneId, records: &[RecordSpec]) -> Result<Option<Vec<RecordFacts>>> {
+        let standing = self.standing(zone, records);
+        let all_there = !records.is_empty() && standing.len() == records.len();
+        let unchanged = |(spec, facts): (&RecordSpec, &RecordFacts)| spec.name == facts.name && spec.content == facts.content;
+        Ok(match self.flaw {
+            Flaw::KeepsOldContent if all_there && standing.iter().all(is_ours) => Some(standing),
+            Flaw::KeepsOldMark if all_there && records.iter().zip(&standing).all(unchanged) => Some(standing),
+            Flaw::DoesNotGiveWay if standing.iter().any(|record| record.record_type == "A") => {
+                return Err(Error::new(Code::ForeignObject, format!("{} is in the way", standing[0].name)));
+            }
+            Flaw::MakesRecordsNowhere if self.inner.list_records(zone, None).await.is_err() => Some(Vec::new()),
             Flaw::MakesOneUnasked if records.is_empty() => {
-                let zone_name = self
+                let name = self
                     .inner
                     .zones()
                     .into_iter()
                     .find(|known| known.id == *zone)
-                    .map(|known| known.name.to_string());
-                let record_type = RecordType::Txt;
-                let spec = RecordSpec {
-                    record_type,
-                    name: zone_name.unwrap(),
-                    content: "unasked".to_owned(),
-                    proxied: false,
-                };
-                self.inner.ensure_records(cx, zone, &[spec]).await?;
-                return Ok(Some(Vec::new()));
+                    .unwrap()
+                    .name
+                    .to_string();
+                let content = "unasked".to_owned();
+                self.inner.insert_foreign_record(
+                    zone,
+                    &RecordSpec {
+                        record_type: RecordType::Txt,
+                        name,
+                        content,
+                        proxied: false,
+                    },
+                )?;
+                Some(Vec::new())
             }
-            Flaw::NewIdEachTime => self.clear(cx, zone, ours).await?,
-            Flaw::ClearsTheZone => self.clear(cx, zone, |record| !ours(record)).await?,
-            Flaw::TakesOver => {
-                self.clear(cx, zone, |record| standing.contains(record) && !ours(record))
-                    .await?
-            }
-            Flaw::KeepsOldContent if !records.is_empty() && standing.len() == records.len() && standing.iter().all(ours) => {
-                return Ok(Some(standing));
-            }
-            Flaw::KeepsOldMark => {
-                let same = |spec: &RecordSpec, facts: &RecordFacts| spec.name == facts.name && spec.content == facts.content;
-                if standing.len() == records.len() && records.iter().zip(&standing).all(|(spec, facts)| same(spec, facts)) {
-                    return Ok(Some(standing));
-                }
-            }
-            Flaw::DoublesText if records.iter().any(|spec| spec.record_type == RecordType::Txt) => {
-                return Ok(Some(
-                    records
-                        .iter()
-                        .map(|spec| self.inner.insert_foreign_record(zone, spec).unwrap())
-                        .collect(),
-                ));
-            }
-            Flaw::DoesNotGiveWay if standing.iter().any(|record| record.record_type == "A") => {
-                return Err(Error::new(Code::ForeignObject, format!("{} is in the way", records[0].name)));
-            }
-            Flaw::MakesRecordsNowhere if self.inner.list_records(zone, None).await.is_err() => return Ok(Some(Vec::new())),
+            Flaw::DoublesText if records.iter().any(|spec| spec.record_type == RecordType::Txt) => Some(
+                records
+                    .iter()
+                    .map(|spec| self.inner.insert_foreign_record(zone, spec))
+                    .collect::<Result<_>>()?,
+            ),
             Flaw::OneByOne => {
                 let mut made = Vec::new();
                 for spec in records {
                     made.extend(self.inner.ensure_records(cx, zone, std::slice::from_ref(spec)).await?);
                 }
-                return Ok(Some(made));
+                Some(made)
             }
-            _ => {}
-        }
-        Ok(None)
+            _ => None,
+        })
     }
+}
+
+fn is_ours(record: &RecordFacts) -> bool {
+    record
+        .comment
+        .as_deref()
+        .is_some_and(|text| text.starts_with("storex/1 i=0a1b2c3d s=12345"))
 }
 
 #[async_trait]
@@ -209,12 +220,15 @@ impl DomainProvider for FlawedDomains {
 
     async fn ensure_records(&self, cx: &EffectCx, zone: &ZoneId, records: &[RecordSpec]) -> Result<Vec<RecordFacts>> {
         let before = self.inner.records(zone);
-        if let Some(answer) = self.prepare(cx, zone, records).await? {
+        self.prepare(cx, zone, records).await?;
+        if let Some(answer) = self.instead(cx, zone, records).await? {
             return Ok(answer);
         }
         let mut asked = records.to_vec();
         if self.has(Flaw::LosesStars) {
-            asked.iter_mut().for_each(|spec| spec.name = spec.name.replace("*.", "star."));
+            for spec in &mut asked {
+                spec.name = spec.name.replace("*.", "star.");
+            }
         }
         let mut made = match self.inner.ensure_records(cx, zone, &asked).await {
             Err(error) if self.has(Flaw::RefusesWithoutName) => return Err(Error::new(error.code(), "something is in the way")),

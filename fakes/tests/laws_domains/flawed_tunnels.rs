@@ -32,9 +32,9 @@ pub(crate) struct FlawedTunnels {
 }
 
 impl FlawedTunnels {
-    pub(crate) fn new(flaw: &Flaw) -> Self {
+    pub(crate) fn new(flaw: Flaw) -> Self {
         Self {
-            flaw: *flaw,
+            flaw,
             inner: MemoryTunnels::new(),
             calls: AtomicU64::new(0),
         }

@@ -67,13 +67,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_listener_is_seen_by_its_process_and_its_port_is_taken() {
-        let listener = TcpListener::bind(local(Port::try_from(1024).unwrap()).ip().to_string() + ":0").unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port: Port = listener.local_addr().unwrap().port().try_into().unwrap();
         assert!(SocketListening.is_taken(port).await);
         assert!(SocketListening.is_served(std::process::id(), port).await);
-        assert!(!SocketListening.is_served(1, port).await || std::process::id() == 1);
+        // Linux gives no pid beyond 2^22 (proc(5), pid_max).
+        assert!(!SocketListening.is_served(4_194_305, port).await);
         drop(listener);
-        assert!(!SocketListening.is_taken(port).await);
-        assert!(!SocketListening.is_served(std::process::id(), port).await);
+        // A program that another test starts right now holds the socket until it replaces its image.
+        for _ in 0..1000 {
+            if !SocketListening.is_taken(port).await && !SocketListening.is_served(std::process::id(), port).await {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("a closed port is still said to be taken");
     }
 }

@@ -16,9 +16,9 @@ const SCRIPT: &str = "app.js";
 /// Resident memory above which a process is restarted: the specification's `max_memory_restart` of 1G.
 const MAX_MEMORY: u64 = 1024 * 1024 * 1024;
 /// How often a starting process is looked at.
-const LOOK: Duration = Duration::from_millis(25);
+const LOOK: Duration = Duration::from_millis(10);
 /// After how many looks the supervisor is asked how the process is.
-const ASK: u32 = 10;
+const ASK: u32 = 25;
 /// A process that ended this often while it started will not serve.
 const RESTARTS: u32 = 3;
 const LOG_LINES: usize = 20;
@@ -40,8 +40,8 @@ impl Inner {
             return Err(Error::new(Code::Internal, "not the share of a process").into());
         };
         let port = *port;
-        self.check_port(&package.store_id, port)?;
         let (tree, environment) = self.parts_below(package, entry).await?;
+        self.check_port(&package.store_id, port)?;
         self.check_not_taken(&package.store_id, port).await?;
         let spec = ProcessSpec {
             store: package.store_id.clone(),

@@ -241,7 +241,7 @@ mod tests {
         let effect = EffectId::of(&operation, step, undo);
         Mark {
             effect,
-            ..format!("storex/1 i=00ab12cd s=12345 e=x").parse().unwrap()
+            .."storex/1 i=00ab12cd s=12345 e=x".parse().unwrap()
         }
     }
 

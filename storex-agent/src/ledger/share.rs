@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn package(environment: Value) -> StorePackage {
+    fn package(environment: &Value) -> StorePackage {
         serde_json::from_value(json!({
             "store_id": "ocean-12345", "directory": "/stores/ocean", "environment": environment,
             "symlinks": { "core_components": ["models"], "static_assets": [] },
@@ -131,14 +131,15 @@ mod tests {
                 "/environment/DOMAIN",
             ),
         ] {
-            let error = Share::of(&package(environment.clone()), Part::Route).err().expect("refused");
+            let error = Share::of(&package(&environment), Part::Route).err().expect("refused");
             assert_eq!(error.pointer_str(), Some(wanted), "{environment}");
         }
     }
 
     #[test]
     fn a_share_survives_the_ledger_file_with_its_digest() {
-        let package = package(json!({ "PORT": 4001, "INTERNAL_DOMAIN": "a.storex.com", "DOMAIN": "B.com", "X": true, "Y": "é" }));
+        let package =
+            package(&json!({ "PORT": 4001, "INTERNAL_DOMAIN": "a.storex.com", "DOMAIN": "B.com", "X": true, "Y": "é" }));
         for part in Part::ALL {
             let share = Share::of(&package, part).unwrap();
             let back: Share = serde_json::from_slice(&serde_json::to_vec(&share).unwrap()).unwrap();
@@ -148,8 +149,8 @@ mod tests {
 
     #[test]
     fn a_changed_environment_changes_the_process_and_not_the_files() {
-        let one = package(json!({ "PORT": 4001, "INTERNAL_DOMAIN": "a.storex.com", "X": 1 }));
-        let two = package(json!({ "PORT": 4001, "INTERNAL_DOMAIN": "a.storex.com", "X": 2 }));
+        let one = package(&json!({ "PORT": 4001, "INTERNAL_DOMAIN": "a.storex.com", "X": 1 }));
+        let two = package(&json!({ "PORT": 4001, "INTERNAL_DOMAIN": "a.storex.com", "X": 2 }));
         let same = |part| Share::of(&one, part).unwrap().digest() == Share::of(&two, part).unwrap().digest();
         assert_eq!(Part::ALL.map(same), [true, false, false, true]);
     }

@@ -32,6 +32,9 @@ pub(super) struct Layout {
 
 impl Layout {
     /// Makes the folders and writes both main configurations.
+    ///
+    /// The folders for bodies are made here, in a folder of our own: at each reload a root master gives them to the workers' user by their names,
+    /// following links (`ngx_create_paths` in nginx's `ngx_file.c`), so nobody else may be able to put a link there.
     pub(super) fn prepare(settings: &NginxSettings) -> Result<Self> {
         settings.check()?;
         let binary = fs::canonicalize(&settings.binary).map_err(|error| {
@@ -53,7 +56,12 @@ impl Layout {
             ("conf", 0o700, None),
             ("logs", 0o700, None),
             ("run", 0o700, None),
-            ("tmp", 0o700, owner),
+            ("tmp", 0o711, None),
+            ("tmp/client_body", 0o700, owner),
+            ("tmp/proxy", 0o700, owner),
+            ("tmp/fastcgi", 0o700, owner),
+            ("tmp/uwsgi", 0o700, owner),
+            ("tmp/scgi", 0o700, owner),
             ("check", 0o711, None),
             ("check/conf", 0o750, readers),
             ("check/logs", 0o700, owner),

@@ -25,12 +25,26 @@ pub(super) enum Found {
     },
 }
 
+/// Pid of the daemon that listens; `None` when nobody does or it takes no connection any more, such as one that hung until its queue was full.
+///
+/// # Errors
+/// `foreign_object` when another user listens.
+pub(super) async fn reachable(socket: &DaemonSocket) -> Result<Option<u32>> {
+    match socket.peer().await {
+        Err(error) if error.code() == Code::Unavailable => {
+            tracing::warn!(%error, "a PM2 daemon cannot be reached");
+            Ok(None)
+        }
+        answer => answer,
+    }
+}
+
 /// Looks who listens at the socket.
 ///
 /// # Errors
 /// `foreign_object` when another user does.
 pub(super) async fn find(settings: &Pm2Settings, socket: &DaemonSocket) -> Result<Found> {
-    let Some(pid) = socket.peer().await? else {
+    let Some(pid) = reachable(socket).await? else {
         return Ok(Found::Nobody);
     };
     match version(socket, settings.start_limit).await {

@@ -66,10 +66,11 @@ pub(super) async fn end_deaf_daemons(settings: &Arc<Pm2Settings>) -> Result<()> 
     end_all(&found, Signal::TERM, PATIENCE).await
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+/// Runs what may wait for the kernel or the disk where waiting is allowed.
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work)
         .await
-        .map_err(|error| Error::new(Code::Internal, format!("a look at the processes failed: {error}")))
+        .map_err(|error| Error::new(Code::Internal, format!("work on this machine was cut off: {error}")))
 }
 
 fn find(settings: &Pm2Settings, records: &[Record], of: Option<&StoreId>) -> Vec<Identity> {
@@ -128,35 +129,121 @@ fn deaf_daemons(settings: &Pm2Settings) -> Vec<Identity> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::Program;
+    use rustix::process::geteuid;
+    use storex_core::ProcessSpec;
+    use tokio::process::Child;
 
-    fn env(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    const MARKS: [(&str, &str); 3] = [
+        ("namespace", "storex"),
+        ("name", "oceanbreeze-12345"),
+        ("pm_out_log_path", "/d/log/oceanbreeze-12345.log"),
+    ];
+
+    fn environ(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect()
     }
 
+    /// Settings of the user who tests, whoever that is: nothing is started by them.
+    fn settings(log_dir: &Path) -> Arc<Pm2Settings> {
+        let path = || "/nonexistent".into();
+        Arc::new(Pm2Settings {
+            node: path(),
+            pm2_daemon: path(),
+            home: path(),
+            log_dir: log_dir.to_owned(),
+            pid_dir: path(),
+            state_dir: path(),
+            stores_root: path(),
+            user: None,
+            start_limit: PATIENCE,
+        })
+    }
+
+    /// A program that runs until it is ended, with its pid and start time.
+    fn sleeper(pairs: &[(&str, &str)]) -> (Child, Identity) {
+        let program = Program::new("/bin/sleep").arg("1000");
+        let program = pairs.iter().fold(program, |program, (key, value)| program.env(key, value));
+        let child = program.spawn().unwrap();
+        let pid = child.id().unwrap();
+        (child, (pid, start_ticks(pid).unwrap()))
+    }
+
+    fn record(store: &str, process: Identity) -> Record {
+        let spec = ProcessSpec {
+            store: store.parse().unwrap(),
+            script: "/s/app.js".into(),
+            directory: "/s".into(),
+            environment_file: "/e".into(),
+            environment_digest: String::new(),
+            port: 4001.try_into().unwrap(),
+            node_env: String::new(),
+            max_memory_bytes: 1,
+        };
+        Record {
+            spec,
+            stopped: false,
+            process: Some(process),
+        }
+    }
+
     #[test]
     fn only_a_process_with_all_marks_is_ours() {
-        let marks = [
-            ("namespace", "storex"),
-            ("name", "oceanbreeze-12345"),
-            ("pm_out_log_path", "/d/log/oceanbreeze-12345.log"),
-        ];
         let folder = Path::new("/d/log");
-        assert_eq!(store_of(&env(&marks), folder).unwrap().to_string(), "oceanbreeze-12345");
-        for lacking in 0..marks.len() {
-            let rest: Vec<_> = marks
+        assert_eq!(store_of(&environ(&MARKS), folder).unwrap().to_string(), "oceanbreeze-12345");
+        for lacking in 0..MARKS.len() {
+            let rest: Vec<_> = MARKS
                 .iter()
                 .enumerate()
                 .filter(|(at, _)| *at != lacking)
                 .map(|(_, pair)| *pair)
                 .collect();
-            assert_eq!(store_of(&env(&rest), folder), None, "{rest:?}");
+            assert_eq!(store_of(&environ(&rest), folder), None, "{rest:?}");
         }
-        assert_eq!(store_of(&env(&marks), Path::new("/d")), None, "another installation's");
-        assert_eq!(store_of(&env(&marks), Path::new("/d/log/more")), None);
-        let foreign = [("namespace", "default"), marks[1], marks[2]];
-        assert_eq!(store_of(&env(&foreign), folder), None);
+        assert_eq!(store_of(&environ(&MARKS), Path::new("/d")), None, "another installation's");
+        assert_eq!(store_of(&environ(&MARKS), Path::new("/d/log/more")), None);
+        let foreign = [("namespace", "default"), MARKS[1], MARKS[2]];
+        assert_eq!(store_of(&environ(&foreign), folder), None);
+    }
+
+    #[tokio::test]
+    async fn a_record_proves_a_process_ours_by_pid_and_start_time_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path());
+        let (mut child, (pid, ticks)) = sleeper(&[]);
+        let mut reaped = async |records: Vec<Record>, of: Option<&str>| {
+            let of = of.map(|store| store.parse().unwrap());
+            reap(&settings, records, of).await.unwrap()
+        };
+        assert_eq!(reaped(Vec::new(), None).await, 0);
+        assert_eq!(reaped(vec![record("one-12345", (pid, ticks + 1))], None).await, 0);
+        assert_eq!(reaped(vec![record("one-12345", (pid, ticks))], Some("two-12345")).await, 0);
+        assert!(is_alive(pid, ticks));
+        assert_eq!(reaped(vec![record("one-12345", (pid, ticks))], Some("one-12345")).await, 1);
+        assert!(!is_alive(pid, ticks));
+        child.wait().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_process_with_our_marks_is_found_without_a_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path());
+        let log = folder.path().join("x.log").display().to_string();
+        let (mut child, (pid, ticks)) = sleeper(&[MARKS[0], MARKS[1], ("pm_out_log_path", &log)]);
+        let (mut other, (stranger, its_ticks)) = sleeper(&MARKS);
+        assert_eq!(
+            reap(&settings, Vec::new(), Some("another-12345".parse().unwrap()))
+                .await
+                .unwrap(),
+            0
+        );
+        assert_eq!(reap(&settings, Vec::new(), None).await.unwrap(), 1);
+        assert!(!is_alive(pid, ticks) && is_alive(stranger, its_ticks));
+        assert_eq!(uid(std::process::id()), Some(geteuid().as_raw()));
+        child.wait().await.unwrap();
+        other.kill().await.unwrap();
     }
 }

@@ -1,10 +1,11 @@
 //! [`Pm2Processes`]: the supervisor over one PM2 daemon.
 
+use super::facts::{facts, remembered};
 use super::list::{self, Entry};
 use super::orphans::{self, family};
 use super::record::{Record, Records};
-use super::{DaemonSocket, Effect, Pm2Settings, daemon, home, logs, prepare};
-use crate::proc::{Stat, end_all, ports_in_use, start_ticks};
+use super::{DaemonSocket, Effect, Pm2Settings, check, daemon, home, logs, prepare};
+use crate::proc::{end_all, ports_in_use, start_ticks};
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
@@ -13,8 +14,6 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -22,7 +21,7 @@ use storex_core::{
     Clock, Code, EffectCx, Error, ProcessFacts, ProcessSpec, ProcessStatus, ProcessSupervisor, Result, StoreId, SupervisorInfo,
     remaining,
 };
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 
 /// Longest wait for one answer of the daemon. Ending a process takes PM2 up to `kill_timeout` (5 s) and a little.
 const CALL_LIMIT: Duration = Duration::from_secs(20);
@@ -44,6 +43,8 @@ pub struct Pm2Processes {
     records: Records,
     slots: Vec<Mutex<()>>,
     starting: Mutex<()>,
+    /// Held for reading by every change, so that a shutdown can wait for those under way.
+    changes: RwLock<()>,
     closed: AtomicBool,
     _lock: File,
 }
@@ -66,6 +67,7 @@ impl Pm2Processes {
             clock,
             slots: (0..SLOTS).map(|_| Mutex::new(())).collect(),
             starting: Mutex::new(()),
+            changes: RwLock::new(()),
             closed: AtomicBool::new(false),
             _lock: lock,
         };
@@ -80,15 +82,17 @@ impl Pm2Processes {
         Ok(this)
     }
 
-    /// Ends every process, then the daemon, and makes sure that none is left. What is remembered of them and their logs stay. From then on every
-    /// change is refused.
+    /// Ends every process, then the daemon, and makes sure that none is left. Changes under way are waited for, later ones refused. What is
+    /// remembered of the processes and their logs stay.
     ///
     /// # Errors
     /// `timeout`, `unavailable`: something may be left; it is ended by the next [`Pm2Processes::connect`].
     pub async fn shutdown(&self, within: Duration) -> Result<()> {
         self.closed.store(true, Ordering::SeqCst);
         let deadline = self.clock.now() + within;
-        if let Some(pid) = self.socket.peer().await? {
+        // A change that takes longer than all of `within` finds its daemon gone.
+        let _alone = tokio::time::timeout(within, self.changes.write()).await;
+        if let Some(pid) = daemon::reachable(&self.socket).await? {
             if let Err(error) = self.clear_all(deadline).await {
                 tracing::warn!(%error, "the PM2 daemon does not end its processes; they are ended without it");
             }
@@ -116,14 +120,14 @@ impl Pm2Processes {
         self.socket.peer().await
     }
 
-    async fn turn(&self, store: &StoreId) -> MutexGuard<'_, ()> {
+    /// Changes of one store take turns.
+    async fn turn(&self, store: &StoreId) -> Option<MutexGuard<'_, ()>> {
         let mut hasher = DefaultHasher::new();
         store.hash(&mut hasher);
-        let slot = usize::try_from(hasher.finish() % SLOTS).unwrap_or(0);
-        match self.slots.get(slot) {
-            Some(slot) => slot.lock().await,
-            None => self.starting.lock().await,
-        }
+        let slot = usize::try_from(hasher.finish() % SLOTS)
+            .ok()
+            .and_then(|slot| self.slots.get(slot))?;
+        Some(slot.lock().await)
     }
 
     /// What is left until the deadline, at most [`CALL_LIMIT`].
@@ -136,11 +140,14 @@ impl Pm2Processes {
         }
     }
 
-    fn admit(&self, cx: &EffectCx) -> Result<()> {
+    /// Lets a change begin unless its deadline has passed or the end has come.
+    async fn admit(&self, cx: &EffectCx) -> Result<RwLockReadGuard<'_, ()>> {
+        self.left(cx.deadline)?;
+        let admitted = self.changes.read().await;
         if self.closed.load(Ordering::SeqCst) {
             return Err(Error::new(Code::Unavailable, "the supervisor is shutting down"));
         }
-        self.left(cx.deadline).map(drop)
+        Ok(admitted)
     }
 
     async fn entries(&self, limit: Duration) -> Result<Vec<Entry>> {
@@ -205,6 +212,11 @@ impl Pm2Processes {
         }))
     }
 
+    async fn remember(&self, record: Record) -> Result<()> {
+        let records = self.records.clone();
+        orphans::blocking(move || records.put(&record)).await?
+    }
+
     async fn delete(&self, id: u64, limit: Duration) -> Result<()> {
         match self.socket.call("deleteProcessId", json!(id), Effect::Change, limit).await {
             Err(error) if error.code() == Code::HostRefused && error.message().contains("id unknown") => Ok(()),
@@ -245,86 +257,11 @@ impl Pm2Processes {
             restarts: 0,
         })
     }
-
-    /// Checks what node and PM2 would only fail at later, and silently at first: PM2 calls a process without directory or interpreter `online`.
-    fn check(&self, spec: &ProcessSpec) -> Result<()> {
-        let unusable = |what: String| Err(Error::new(Code::Unusable, what).with("store", &spec.store));
-        for path in [&spec.script, &spec.directory, &spec.environment_file] {
-            if !path.is_absolute() || path.to_str().is_none() {
-                return unusable(format!("{} is no absolute path in UTF-8", path.display()));
-            }
-        }
-        if !spec.script.is_file() {
-            return unusable(format!("the script {} is missing", spec.script.display()));
-        }
-        if !spec.directory.is_dir() {
-            return unusable(format!("the directory {} is missing", spec.directory.display()));
-        }
-        if !self.settings.holds_directory(&spec.directory) {
-            return unusable(format!(
-                "{} does not lie below {}",
-                spec.directory.display(),
-                self.settings.stores_root.display()
-            ));
-        }
-        self.check_environment_file(&spec.environment_file).or_else(unusable)
-    }
-
-    fn check_environment_file(&self, path: &Path) -> Result<(), String> {
-        let shown = path.display();
-        let Some(facts) = path.symlink_metadata().ok().filter(std::fs::Metadata::is_file) else {
-            return Err(format!("the environment file {shown} is missing"));
-        };
-        if facts.uid() != self.settings.uid() || facts.mode() & 0o077 != 0 {
-            return Err(format!(
-                "the environment file {shown} must belong to user {} and be closed to all others",
-                self.settings.uid()
-            ));
-        }
-        Ok(())
-    }
 }
 
 /// A failure after something has changed is no proof that nothing did.
 fn in_doubt(error: Error, changed: bool) -> Error {
     if changed { error.into_unclear() } else { error }
-}
-
-/// What is known of a listed process. The record says more than PM2 can, unless it is lost.
-fn facts(entry: Entry, record: Option<&Record>) -> Option<ProcessFacts> {
-    let spec = record.map(|record| record.spec.clone()).or(entry.spec)?;
-    let alive = entry
-        .pid
-        .filter(|_| !matches!(entry.status, ProcessStatus::Stopped | ProcessStatus::Failed));
-    let process = alive.and_then(|pid| Some((pid, Stat::of(pid).filter(Stat::is_alive)?.start_ticks)));
-    let status = if entry.status == ProcessStatus::Running && process.is_none() {
-        ProcessStatus::Unsettled
-    } else {
-        entry.status
-    };
-    Some(ProcessFacts {
-        spec,
-        status,
-        pid: process.map(|(pid, _)| pid),
-        start_ticks: process.map(|(_, ticks)| ticks),
-        restarts: entry.restarts,
-    })
-}
-
-/// What is known of a process that is in no list.
-fn remembered(record: Record) -> ProcessFacts {
-    let status = if record.stopped {
-        ProcessStatus::Stopped
-    } else {
-        ProcessStatus::Unsettled
-    };
-    ProcessFacts {
-        spec: record.spec,
-        status,
-        pid: None,
-        start_ticks: None,
-        restarts: 0,
-    }
 }
 
 #[async_trait]
@@ -360,8 +297,8 @@ impl ProcessSupervisor for Pm2Processes {
     }
 
     async fn start(&self, cx: &EffectCx, spec: &ProcessSpec) -> Result<ProcessFacts> {
-        self.admit(cx)?;
-        self.check(spec)?;
+        let _admitted = self.admit(cx).await?;
+        check::check(&self.settings, spec)?;
         let _turn = self.turn(&spec.store).await;
         self.ensure_daemon().await?;
         let record = self
@@ -388,22 +325,22 @@ impl ProcessSupervisor for Pm2Processes {
             stopped: false,
             process: facts.pid.zip(facts.start_ticks),
         };
-        self.records.put(&record).map_err(Error::into_unclear)?;
+        self.remember(record).await.map_err(Error::into_unclear)?;
         Ok(facts)
     }
 
     async fn stop(&self, cx: &EffectCx, store: &StoreId) -> Result<()> {
-        self.admit(cx)?;
+        let _admitted = self.admit(cx).await?;
         let _turn = self.turn(store).await;
         let known = self.known(store, cx.deadline).await?;
         if let Some(record) = known.filter(|record| !record.stopped) {
-            self.records.put(&Record { stopped: true, ..record })?;
+            self.remember(Record { stopped: true, ..record }).await?;
         }
         self.clear(store, cx.deadline).await.map(drop)
     }
 
     async fn remove(&self, cx: &EffectCx, store: &StoreId) -> Result<()> {
-        self.admit(cx)?;
+        let _admitted = self.admit(cx).await?;
         let _turn = self.turn(store).await;
         let changed = self.clear(store, cx.deadline).await?;
         logs::remove(&self.settings, store)

@@ -22,7 +22,7 @@ pub(super) struct Record {
 }
 
 /// The records of all stores.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Records {
     folder: PathBuf,
 }
@@ -149,8 +149,8 @@ mod tests {
         let kept = record("one-12345");
         records.put(&kept).unwrap();
         fs::copy(folder.path().join("one-12345.json"), folder.path().join("two-12345.json")).unwrap();
-        fs::copy("/dev/null", folder.path().join("three-12345.json")).unwrap();
-        fs::copy("/dev/null", folder.path().join("lock")).unwrap();
+        atomic::write(&folder.path().join("three-12345.json"), b"{", 0o600, None).unwrap();
+        atomic::write(&folder.path().join("lock"), b"", 0o600, None).unwrap();
         assert_eq!(records.list().unwrap(), [kept]);
         assert_eq!(records.get(&"two-12345".parse().unwrap()), None);
     }

@@ -106,8 +106,7 @@ impl DaemonSocket {
             |error: &std::io::Error| Error::new(Code::Unavailable, format!("{} cannot be used: {error}", self.path.display()));
         let stream = match UnixStream::connect(&self.path).await {
             Ok(stream) => stream,
-            // Stale sockets outlive a killed daemon and refuse.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => return Ok(None),
+            Err(error) if nobody_listens(error.kind()) => return Ok(None),
             Err(error) => return Err(unusable(&error)),
         };
         let peer = stream.peer_cred().map_err(|error| unusable(&error))?;
@@ -124,6 +123,14 @@ impl DaemonSocket {
         let pid = pid.ok_or_else(|| Error::new(Code::Unavailable, "the kernel does not say who listens"))?;
         Ok(Some((stream, pid)))
     }
+}
+
+/// Stale sockets outlive a killed daemon and refuse; a daemon that dies while we wait for it to accept resets.
+fn nobody_listens(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset
+    )
 }
 
 /// `{"args":[result, …]}` or `{"error":"text","stack":…}`.

@@ -19,7 +19,7 @@ pub(crate) struct ApiError {
     pub(crate) message: String,
     /// Errors below it.
     #[serde(default, deserialize_with = "or_default")]
-    pub(crate) error_chain: Vec<ApiError>,
+    pub(crate) error_chain: Vec<Self>,
 }
 
 /// Where a page lies in its list.
@@ -70,10 +70,9 @@ pub(crate) fn read<T: DeserializeOwned>(status: u16, body: &[u8]) -> Reading<T> 
             decoded(result, info)
         }
         Some(true) => Reading::Unreadable("claims success under an HTTP status of failure"),
-        Some(false) => Reading::Refused(errors),
         None if good => decoded(Value::Object(fields), None),
         None if errors.is_empty() => Reading::Unreadable("is no answer of the Cloudflare API"),
-        None => Reading::Refused(errors),
+        Some(false) | None => Reading::Refused(errors),
     }
 }
 

@@ -4,7 +4,7 @@ use super::or_default;
 use serde::Deserialize;
 use std::fmt;
 use std::str::FromStr;
-use storex_core::{Code, Error, Result, ZoneFacts, ZoneStatus};
+use storex_core::{Code, Error, Hostname, Result, ZoneFacts, ZoneStatus};
 
 /// Identifier of a Cloudflare account.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -57,8 +57,7 @@ pub(crate) struct WireAccount {
 #[derive(Debug, Deserialize)]
 pub(crate) struct WireZone {
     id: String,
-    /// Domain; foreign zones can have names that are no host name of ours.
-    pub(crate) name: String,
+    name: String,
     #[serde(default, deserialize_with = "or_default")]
     status: String,
     #[serde(default, deserialize_with = "or_default")]
@@ -74,6 +73,11 @@ impl WireZone {
     /// Identifier as text.
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Whether it is the zone of this name, however Cloudflare spells it. Foreign zones can have names that are no host names.
+    pub(crate) fn is_named(&self, name: &Hostname) -> bool {
+        self.name.parse::<Hostname>().is_ok_and(|own| own == *name)
     }
 
     /// What is known of the zone.

@@ -111,6 +111,23 @@ async fn a_client_told_to_stay_on_loopback_is_not_built_for_another_place() {
         .build()
         .expect_err("no token");
     assert_eq!(tokenless.code(), Code::Unusable);
+}
+
+#[test]
+fn a_client_for_the_real_address_is_built_without_a_provider_of_the_caller() {
+    match CloudflareClient::builder().token(Secret::new(TOKEN.to_owned())).build() {
+        Ok(client) => assert!(
+            format!("{client:?}").contains("https://api.cloudflare.com/client/v4"),
+            "{client:?}"
+        ),
+        Err(error) => assert_eq!(
+            error.code(),
+            Code::Unusable,
+            "a machine without certificates is told so: {error:?}"
+        ),
+    }
     ensure_crypto_provider();
-    ensure_crypto_provider();
+    let installed = rustls::crypto::CryptoProvider::get_default().expect("installed");
+    let ring = rustls::crypto::ring::default_provider();
+    assert_eq!(installed.cipher_suites, ring.cipher_suites);
 }

@@ -10,7 +10,7 @@ use storex_core::{Clock, Code, DomainObject, DomainProvider, Error, SystemClock,
 use storex_fakes::cloudflare::{FaultAction, FaultRule, Permission, Simulator, TokenSettings};
 
 /// Longer than any test here takes unless something hangs.
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_mins(1);
 
 fn seen(error: &Error) -> (Code, bool) {
     (error.code(), error.is_unclear())
@@ -342,4 +342,65 @@ async fn the_late_effect_window_is_the_hard_deadline_and_a_margin_unless_said_ot
     let fresh = || client("http://127.0.0.1:1/client/v4");
     assert_eq!(of(fresh().hard_deadline(Duration::from_secs(30))), Duration::from_secs(45));
     assert_eq!(of(fresh().late_effect_window(Duration::from_secs(1))), Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_removal_that_was_refused_is_never_taken_for_a_success() {
+    let bench = bench().await;
+    let zone = bench
+        .domains
+        .ensure_zone(&cx(), &"bluepeak-shop.com".parse().unwrap())
+        .await
+        .unwrap();
+    let made = bench
+        .domains
+        .ensure_records(&cx(), &zone.id, &apex_and_www(&zone))
+        .await
+        .unwrap();
+    let ids = made.iter().map(|record| record.id.clone()).collect();
+    let records = DomainObject::Records {
+        zone: zone.id.clone(),
+        ids,
+    };
+    let (batch, whole) = ("/zones/{zone}/dns_records/batch", "/zones/{zone}");
+    for (path, method, status, code, object) in [
+        (batch, "POST", 404, 81044, &records),
+        (batch, "POST", 404, 7003, &records),
+        (batch, "POST", 403, 10000, &records),
+        (whole, "DELETE", 404, 7003, &DomainObject::Zone(zone.id.clone())),
+    ] {
+        let answer = FaultAction::Answer {
+            status,
+            code,
+            message: "no".to_owned(),
+        };
+        bench.simulator.clear_faults();
+        bench
+            .simulator
+            .add_fault(FaultRule::before(method, path, answer).times(0))
+            .unwrap();
+        let error = bench.domains.remove(&cx(), object).await.expect_err("refused");
+        assert!(
+            !error.is_unclear() && error.code() != Code::NotFound,
+            "{status}/{code}: {error:?}"
+        );
+    }
+    bench.simulator.clear_faults();
+    assert_eq!(
+        bench.domains.list_records(&zone.id, None).await.unwrap(),
+        made,
+        "nothing was removed"
+    );
+    let answer = FaultAction::Answer {
+        status: 404,
+        code: 81044,
+        message: "no".to_owned(),
+    };
+    bench.simulator.add_fault(FaultRule::before("POST", batch, answer)).unwrap();
+    bench
+        .domains
+        .remove(&cx(), &records)
+        .await
+        .expect("the second look finds them all");
+    assert_eq!(bench.domains.list_records(&zone.id, None).await.unwrap(), []);
 }

@@ -1,10 +1,18 @@
 //! The adapter against the Cloudflare simulator, over HTTP on loopback.
 
+#[cfg(test)]
 mod account;
+#[cfg(test)]
 mod calls;
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
 mod laws;
+#[cfg(test)]
 mod lists;
+#[cfg(test)]
 mod secrets;
+#[cfg(test)]
 mod setup;
+#[cfg(test)]
 mod throttling;

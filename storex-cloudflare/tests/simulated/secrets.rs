@@ -13,7 +13,7 @@ fn shown(error: &Error) -> String {
     let mut text = format!("{error} {error:?} {error:#?} {:?}", ErrorRecord::from(error));
     let mut cause = error.source();
     while let Some(inner) = cause {
-        text.push_str(&format!(" {inner} {inner:?}"));
+        text = format!("{text} {inner} {inner:?}");
         cause = inner.source();
     }
     text

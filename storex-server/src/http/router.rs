@@ -44,7 +44,13 @@ impl fmt::Debug for Route {
 
 /// Every route of the API. The router is made of this table and of nothing else; a route that is not marked open needs the token.
 pub const ROUTES: &[Route] = &[
-    Route { path: "/api/stores", methods: &["GET", "POST"], open: false, limit: USUAL, handlers: || get(stores::list).post(stores::create) },
+    Route {
+        path: "/api/stores",
+        methods: &["GET", "POST"],
+        open: false,
+        limit: USUAL,
+        handlers: || get(stores::list).post(stores::create),
+    },
     Route {
         path: "/api/stores/{id}",
         methods: &["GET", "DELETE"],
@@ -52,10 +58,34 @@ pub const ROUTES: &[Route] = &[
         limit: USUAL,
         handlers: || get(stores::show).delete(stores::delete),
     },
-    Route { path: "/api/operations/{id}", methods: &["GET"], open: false, limit: LONG_POLL, handlers: || get(operations::show) },
-    Route { path: "/healthz", methods: &["GET"], open: true, limit: USUAL, handlers: || get(health::alive) },
-    Route { path: "/readyz", methods: &["GET"], open: true, limit: USUAL, handlers: || get(health::ready) },
-    Route { path: "/problems/{code}", methods: &["GET"], open: true, limit: USUAL, handlers: || get(health::problem) },
+    Route {
+        path: "/api/operations/{id}",
+        methods: &["GET"],
+        open: false,
+        limit: LONG_POLL,
+        handlers: || get(operations::show),
+    },
+    Route {
+        path: "/healthz",
+        methods: &["GET"],
+        open: true,
+        limit: USUAL,
+        handlers: || get(health::alive),
+    },
+    Route {
+        path: "/readyz",
+        methods: &["GET"],
+        open: true,
+        limit: USUAL,
+        handlers: || get(health::ready),
+    },
+    Route {
+        path: "/problems/{code}",
+        methods: &["GET"],
+        open: true,
+        limit: USUAL,
+        handlers: || get(health::problem),
+    },
 ];
 
 /// The REST API of a controller, for those who know the token.
@@ -80,8 +110,14 @@ fn around(routes: Router, token: ApiToken) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(token, auth::check))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            CACHE_CONTROL,
+            HeaderValue::from_static("no-store"),
+        ))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
         .layer(TraceLayer::new_for_http())
 }
 
@@ -141,7 +177,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_request_that_takes_too_long_ends_with_a_problem() {
-        let never = get(|| std::future::pending::<&'static str>());
+        let never = get(std::future::pending::<&'static str>);
         let limited = never.layer(middleware::from_fn_with_state(USUAL, within));
         let (status, body) = answer(Router::new().route(OPEN, limited), OPEN).await;
         assert_eq!(status, StatusCode::GATEWAY_TIMEOUT);

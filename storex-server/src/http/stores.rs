@@ -30,15 +30,23 @@ pub(super) async fn list(State(controller): State<Controller>, pairs: Pairs) -> 
 }
 
 /// `GET /api/stores/{id}`.
-pub(super) async fn show(State(controller): State<Controller>, id: Result<Path<String>, PathRejection>) -> Result<Response, Refused> {
+pub(super) async fn show(
+    State(controller): State<Controller>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, Refused> {
     let id = store_id(id)?;
     Ok(Json(controller.get_store(&id).await.map_err(hide)?).into_response())
 }
 
 /// `DELETE /api/stores/{id}`: 202, the operation goes on by itself.
-pub(super) async fn delete(State(controller): State<Controller>, id: Result<Path<String>, PathRejection>) -> Result<Response, Refused> {
+pub(super) async fn delete(
+    State(controller): State<Controller>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, Refused> {
     let id = store_id(id)?;
-    let operation = detached(async move { controller.delete_store(&id).await }).await.map_err(hide)?;
+    let operation = detached(async move { controller.delete_store(&id).await })
+        .await
+        .map_err(hide)?;
     let body = json!({ "status": "success", "operation": operation });
     Ok((StatusCode::ACCEPTED, [operation_location(&operation)], Json(body)).into_response())
 }
@@ -48,11 +56,17 @@ fn operation_location(operation: &OperationId) -> (&'static str, String) {
 }
 
 fn store_id(id: Result<Path<String>, PathRejection>) -> Result<StoreId> {
-    id.ok().and_then(|Path(text)| text.parse().ok()).ok_or_else(|| absent("store"))
+    id.ok()
+        .and_then(|Path(text)| text.parse().ok())
+        .ok_or_else(|| absent("store"))
 }
 
 fn hide(error: Error) -> Error {
-    if error.code() == Code::NotFound { absent("store") } else { error }
+    if error.code() == Code::NotFound {
+        absent("store")
+    } else {
+        error
+    }
 }
 
 /// Runs a call with an effect to its end even when the caller hangs up: dropped between the durable intent and its start, an operation would

@@ -1,7 +1,7 @@
 //! The agent role: files, PM2, Nginx and the ledger over them, behind the agent's HTTP service.
 
-use super::{DataDir, UpOptions, core_copy};
-use crate::{ApiToken, serve_http};
+use super::{DataDir, UpOptions, core_copy, secret};
+use crate::http::serve;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub(super) struct Role {
     processes: Arc<Pm2Processes>,
     proxy: NginxProxy,
     stop: CancellationToken,
-    task: JoinHandle<Result<()>>,
+    task: JoinHandle<()>,
 }
 
 impl Role {
@@ -42,11 +42,22 @@ impl Role {
         let host = dir.folder("host", 0o711)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let core = copied_core(dir, options).await?;
-        let files = FilesSettings { root: host.clone(), core, user: user.clone() };
+        let files = FilesSettings {
+            root: host.clone(),
+            core,
+            user: user.clone(),
+        };
         let files = blocking(move || UnixFiles::open(files)).await?;
         let processes = Arc::new(Pm2Processes::connect(pm2_settings(&host, &tools, user.clone()), Arc::clone(&clock)).await?);
         let router = SocketAddr::from((Ipv4Addr::LOCALHOST, options.ports.router));
-        let settings = NginxSettings { binary: tools.nginx, prefix: host.join("nginx"), listen: router, user, workers: 2, patience: PATIENCE };
+        let settings = NginxSettings {
+            binary: tools.nginx,
+            prefix: host.join("nginx"),
+            listen: router,
+            user,
+            workers: 2,
+            patience: PATIENCE,
+        };
         let proxy = match NginxProxy::start(settings).await {
             Ok(proxy) => proxy,
             Err(error) => return Err(end(&processes, error).await),
@@ -64,13 +75,21 @@ impl Role {
         for failed in &converged.failed {
             tracing::error!(?failed, "a store is not back");
         }
-        let token = ApiToken::load_or_create(&dir.agent_token())?;
-        let address = listener.local_addr().map_err(|error| Error::new(Code::Unusable, format!("the agent's address: {error}")))?;
+        let token = dir.token(&dir.agent_token(), options.make_tokens)?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| Error::new(Code::Unusable, format!("the agent's address: {error}")))?;
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        let service = service::router(Arc::new(agent), token.secret());
-        let task = tokio::spawn(async move { serve_http(listener, service, stopped.cancelled_owned()).await });
-        Ok(Self { address, processes, proxy, stop, task })
+        let service = service::router(Arc::new(agent), secret(&token));
+        let task = tokio::spawn(async move { serve(listener, service, stopped.cancelled_owned()).await });
+        Ok(Self {
+            address,
+            processes,
+            proxy,
+            stop,
+            task,
+        })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -127,5 +146,7 @@ async fn copied_core(dir: &DataDir, options: &UpOptions) -> Result<PathBuf> {
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Error::new(Code::Internal, format!("blocking work broke off: {error}")))?
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::new(Code::Internal, format!("blocking work broke off: {error}")))?
 }

@@ -32,7 +32,9 @@ pub struct Announced {
 
 impl Announced {
     pub(super) fn new(dir: &DataDir, ports: &Ports, simulated: bool) -> Self {
-        let place = |port: u16| Place { url: format!("http://127.0.0.1:{port}") };
+        let place = |port: u16| Place {
+            url: format!("http://127.0.0.1:{port}"),
+        };
         Self {
             controller: place(ports.controller),
             agent: place(ports.agent),
@@ -44,7 +46,8 @@ impl Announced {
     }
 
     pub(super) fn write(&self, dir: &DataDir) -> Result<()> {
-        let text = serde_json::to_vec_pretty(self).map_err(|error| Error::new(Code::Internal, format!("up.json cannot be written: {error}")))?;
+        let text = serde_json::to_vec_pretty(self)
+            .map_err(|error| Error::new(Code::Internal, format!("up.json cannot be written: {error}")))?;
         atomic::write(&dir.announcement(), &text, 0o644, None)
     }
 }

@@ -1,7 +1,8 @@
 //! The controller role: the control plane over redb, Cloudflare and the agent, behind the REST API.
 
-use super::{DataDir, Edge, Ports, UpOptions};
-use crate::{ApiToken, FileNotifier, router, serve_http};
+use super::{DataDir, Edge, Ports, UpOptions, secret};
+use crate::FileNotifier;
+use crate::http::{router, serve};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,12 +39,12 @@ impl Role {
         let account = discover(options, edge, &clock).await?;
         let (path, repo_clock) = (dir.path("storex.redb"), Arc::clone(&clock));
         let repo: Arc<dyn StoreRepo> = Arc::new(RedbStores::open(&path, repo_clock)?);
-        let notifier: Arc<dyn Notifier> = Arc::new(FileNotifier::open(&dir.folder("outbox", 0o700)?)?);
+        let notifier: Arc<dyn Notifier> = Arc::new(FileNotifier::open(dir.root())?);
         let (repo, notifier) = match faults {
             Some(script) => sandboxed(repo, notifier, &script),
             None => (repo, notifier),
         };
-        let host = AgentClient::new(agent, ApiToken::load(&dir.agent_token())?.secret(), Arc::clone(&clock))?;
+        let host = AgentClient::new(agent, secret(&dir.token(&dir.agent_token(), false)?), Arc::clone(&clock))?;
         let controller = Controller::builder()
             .repo(repo)
             .domains(Arc::new(account.domains()))
@@ -54,13 +55,9 @@ impl Role {
             .build(Settings::new(options.primary_domain.clone()))
             .await?;
         let stop = CancellationToken::new();
-        let api = router(controller.clone(), ApiToken::load_or_create(&dir.admin_token())?);
+        let api = router(controller.clone(), dir.token(&dir.admin_token(), options.make_tokens)?);
         let stopped = stop.clone();
-        let serving = tokio::spawn(async move {
-            if let Err(error) = serve_http(listener, api, stopped.cancelled_owned()).await {
-                tracing::error!(%error, "the API ended");
-            }
-        });
+        let serving = tokio::spawn(async move { serve(listener, api, stopped.cancelled_owned()).await });
         let (deliverer, stopped) = (controller.clone(), stop.clone());
         let delivering = tokio::spawn(async move {
             tokio::select! {
@@ -68,7 +65,11 @@ impl Role {
                 () = deliverer.run_outbox() => {}
             }
         });
-        Ok(Self { controller, stop, tasks: vec![serving, delivering] })
+        Ok(Self {
+            controller,
+            stop,
+            tasks: vec![serving, delivering],
+        })
     }
 
     /// Makes the platform stand and takes up what a previous controller left. A dependency that is not there yet is waited for.
@@ -99,7 +100,12 @@ impl Role {
 }
 
 async fn discover(options: &UpOptions, edge: Edge, clock: &Arc<dyn Clock>) -> Result<CloudflareAccount> {
-    let client = CloudflareClient::builder().base_url(edge.base_url).token(edge.token).loopback_only(edge.loopback_only).clock(Arc::clone(clock)).build()?;
+    let client = CloudflareClient::builder()
+        .base_url(edge.base_url)
+        .token(edge.token)
+        .loopback_only(edge.loopback_only)
+        .clock(Arc::clone(clock))
+        .build()?;
     loop {
         match CloudflareAccount::discover(&client, &options.primary_domain).await {
             Err(error) if error.is_transient() => {
@@ -112,6 +118,13 @@ async fn discover(options: &UpOptions, edge: Edge, clock: &Arc<dyn Clock>) -> Re
 }
 
 /// The same repo and notifier under the sandbox's fault script.
-fn sandboxed(repo: Arc<dyn StoreRepo>, notifier: Arc<dyn Notifier>, script: &FaultScript) -> (Arc<dyn StoreRepo>, Arc<dyn Notifier>) {
-    (Arc::new(Faulty::new(repo, script.clone())), Arc::new(Faulty::new(notifier, script.clone())))
+fn sandboxed(
+    repo: Arc<dyn StoreRepo>,
+    notifier: Arc<dyn Notifier>,
+    script: &FaultScript,
+) -> (Arc<dyn StoreRepo>, Arc<dyn Notifier>) {
+    (
+        Arc::new(Faulty::new(repo, script.clone())),
+        Arc::new(Faulty::new(notifier, script.clone())),
+    )
 }

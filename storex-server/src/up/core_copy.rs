@@ -12,14 +12,18 @@ use storex_core::{Code, Error, Result};
 /// `unusable` naming the path, for a core that is missing, has no `app.js`, or holds anything but files and folders.
 pub(super) fn install(source: &Path, into: &Path) -> Result<PathBuf> {
     if !source.join("app.js").is_file() {
-        return Err(unusable(source, "it has no app.js; name the shared core with --core"));
+        return Err(unusable(source, &"it has no app.js; name the shared core with --core"));
     }
     let mut files = Vec::new();
     collect(source, Path::new(""), &mut files)?;
     files.sort();
     let mut digest = blake3::Hasher::new();
     for (name, bytes) in &files {
-        digest.update(name.to_string_lossy().as_bytes()).update(&[0]).update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+        digest
+            .update(name.to_string_lossy().as_bytes())
+            .update(&[0])
+            .update(&(bytes.len() as u64).to_le_bytes())
+            .update(bytes);
     }
     let target = into.join(digest.finalize().to_hex().chars().take(16).collect::<String>());
     if target.is_dir() {
@@ -39,7 +43,10 @@ pub(super) fn install(source: &Path, into: &Path) -> Result<PathBuf> {
 }
 
 fn unusable(path: &Path, why: &dyn std::fmt::Display) -> Error {
-    Error::new(Code::Unusable, format!("the core at {} cannot be used: {why}", path.display()))
+    Error::new(
+        Code::Unusable,
+        format!("the core at {} cannot be used: {why}", path.display()),
+    )
 }
 
 fn collect(root: &Path, below: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) -> Result<()> {

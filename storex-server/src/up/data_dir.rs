@@ -1,5 +1,6 @@
 //! The directory of an installation: who may enter it, what lies where, and its locks.
 
+use crate::ApiToken;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -19,7 +20,12 @@ impl DataDir {
     /// # Errors
     /// `unusable` naming the path.
     pub fn open(path: &Path) -> Result<Self> {
-        let unusable = |error: &dyn std::fmt::Display| Error::new(Code::Unusable, format!("the data directory {} cannot be used: {error}", path.display()));
+        let unusable = |error: &dyn std::fmt::Display| {
+            Error::new(
+                Code::Unusable,
+                format!("the data directory {} cannot be used: {error}", path.display()),
+            )
+        };
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             std::fs::create_dir_all(parent).map_err(|error| unusable(&error))?;
         }
@@ -60,6 +66,18 @@ impl DataDir {
         self.path("simulator.token")
     }
 
+    /// The token in this file. `storex up` makes one where there is none; a role served alone refuses to start without.
+    ///
+    /// # Errors
+    /// `unusable` naming the file, what is wrong with it and what to do.
+    pub(super) fn token(&self, path: &Path, make: bool) -> Result<ApiToken> {
+        if make && !path.exists() {
+            ApiToken::create(path)
+        } else {
+            ApiToken::load(path)
+        }
+    }
+
     /// Where `storex up` says what it runs.
     pub(super) fn announcement(&self) -> PathBuf {
         self.path("up.json")
@@ -70,7 +88,10 @@ impl DataDir {
     /// # Errors
     /// `directory_busy`.
     pub(super) fn lock(&self) -> Result<Vec<File>> {
-        ["agent", "simulator", "controller"].into_iter().map(|role| self.lock_role(role)).collect()
+        ["agent", "simulator", "controller"]
+            .into_iter()
+            .map(|role| self.lock_role(role))
+            .collect()
     }
 
     /// Takes one role of the directory for this process alone.
@@ -79,11 +100,19 @@ impl DataDir {
     /// `directory_busy`.
     pub(super) fn lock_role(&self, role: &str) -> Result<File> {
         let path = self.path(&format!("{role}.lock"));
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path);
         let file = file.map_err(|error| Error::new(Code::Unusable, format!("{} cannot be opened: {error}", path.display())))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(file),
-            Err(_) => Err(Error::new(Code::DirectoryBusy, format!("another storex runs the {role} on {}", self.root.display()))),
+            Err(_) => Err(Error::new(
+                Code::DirectoryBusy,
+                format!("another storex runs the {role} on {}", self.root.display()),
+            )),
         }
     }
 

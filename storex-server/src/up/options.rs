@@ -35,6 +35,8 @@ pub struct UpOptions {
     pub cloudflare_token: Option<Secret<String>>,
     /// Where node, PM2 and nginx are looked for first.
     pub tool_prefixes: Vec<PathBuf>,
+    /// Makes token files that are missing instead of refusing to start.
+    pub make_tokens: bool,
     /// How long a store's process may take until it listens on its port.
     pub start_limit: Duration,
 }
@@ -42,7 +44,14 @@ pub struct UpOptions {
 impl UpOptions {
     /// The real Cloudflare.
     pub(super) fn cloudflare(&self) -> Result<Edge> {
-        let token = self.cloudflare_token.clone().ok_or_else(|| Error::new(Code::Unusable, "no Cloudflare API token was given"))?;
-        Ok(Edge { base_url: "https://api.cloudflare.com/client/v4".to_owned(), token, loopback_only: false })
+        let token = self
+            .cloudflare_token
+            .clone()
+            .ok_or_else(|| Error::new(Code::Unusable, "no Cloudflare API token was given"))?;
+        Ok(Edge {
+            base_url: "https://api.cloudflare.com/client/v4".to_owned(),
+            token,
+            loopback_only: false,
+        })
     }
 }

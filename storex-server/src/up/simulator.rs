@@ -1,7 +1,6 @@
 //! The simulator role: a Cloudflare on this machine whose state outlives its process.
 
-use super::{DataDir, Edge, UpOptions, sandbox};
-use crate::ApiToken;
+use super::{DataDir, Edge, UpOptions, sandbox, secret};
 use storex_core::{Clock, Code, Error, Result, SystemClock};
 use storex_fakes::FaultScript;
 use storex_fakes::cloudflare::Simulator;
@@ -19,16 +18,22 @@ pub(super) struct Role {
 impl Role {
     pub(super) async fn start(dir: &DataDir, options: &UpOptions, listener: TcpListener, script: &FaultScript) -> Result<Self> {
         let broken = |error: &dyn std::fmt::Display| Error::new(Code::Unusable, format!("the simulator cannot start: {error}"));
-        let token = ApiToken::load_or_create(&dir.simulator_token())?;
+        let token = secret(&dir.token(&dir.simulator_token(), true)?);
         let builder = Simulator::builder()
             .primary_domain(options.primary_domain.as_str())
-            .token(token.secret().expose().clone())
+            .token(token.expose().clone())
             .clock(|| SystemClock.now())
             .state_file(dir.path("simulator.json"));
-        let built = tokio::task::spawn_blocking(move || builder.build()).await.map_err(|error| broken(&error))?;
+        let built = tokio::task::spawn_blocking(move || builder.build())
+            .await
+            .map_err(|error| broken(&error))?;
         let simulator = built.map_err(|error| broken(&error))?;
         let address = listener.local_addr().map_err(|error| broken(&error))?;
-        let edge = Edge { base_url: format!("http://{address}/client/v4"), token: token.secret(), loopback_only: true };
+        let edge = Edge {
+            base_url: format!("http://{address}/client/v4"),
+            token,
+            loopback_only: true,
+        };
         let stop = CancellationToken::new();
         let router = simulator.router().merge(sandbox::router(script.clone()));
         let stopped = stop.clone();
@@ -50,6 +55,10 @@ impl Role {
 
 /// The simulator that another process runs on this data directory.
 pub(super) fn edge_of(dir: &DataDir, port: u16) -> Result<Edge> {
-    let token = ApiToken::load(&dir.simulator_token())?;
-    Ok(Edge { base_url: format!("http://127.0.0.1:{port}/client/v4"), token: token.secret(), loopback_only: true })
+    let token = secret(&dir.token(&dir.simulator_token(), false)?);
+    Ok(Edge {
+        base_url: format!("http://127.0.0.1:{port}/client/v4"),
+        token,
+        loopback_only: true,
+    })
 }

@@ -2,7 +2,7 @@
 
 use super::world::{Answer, Place, Shop, commit, free_address, send, table};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -219,15 +219,9 @@ async fn a_websocket_passes_and_no_other_upgrade_does() {
     stream.read_exact(&mut echo).await.expect("an echo");
     assert_eq!(&echo, b"ping");
     let lines = "Host: shop.storex.com\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\nConnection: Upgrade, HTTP2-Settings\r\n\r\n";
-    let mut other = TcpStream::connect(place.settings.listen).await.expect("the router");
-    other
-        .write_all(format!("GET / HTTP/1.1\r\n{lines}").as_bytes())
-        .await
-        .expect("sent");
-    let mut first = [0; 12];
-    other.read_exact(&mut first).await.expect("an answer");
+    let answer = status_line(&place, &format!("GET / HTTP/1.1\r\n{lines}")).await;
     assert_eq!(
-        &first, b"HTTP/1.1 200",
+        answer, "HTTP/1.1 200",
         "an ordinary answer: the shop was asked for no upgrade"
     );
 }
@@ -257,4 +251,23 @@ async fn visitors_cannot_reach_the_probe_and_other_users_cannot_look_into_the_pr
         assert_eq!(mode & 0o077, 0, "{private}");
     }
     assert!(place.prefix().join("run/probe.sock").exists());
+    // A root master follows links below `tmp` when it gives the folders away: only their owner may replace them.
+    let owner = |path: &str| {
+        fs::metadata(place.prefix().join(path))
+            .map(|meta| meta.uid())
+            .expect("a folder")
+    };
+    assert_eq!(owner("tmp"), rustix::process::geteuid().as_raw());
+    for folder in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
+        let worker = place.settings.user.as_ref().map_or_else(|| owner("tmp"), |user| user.uid);
+        assert_eq!(owner(&format!("tmp/{folder}")), worker, "{folder}");
+    }
+    assert_eq!(
+        fs::metadata(place.prefix().join("tmp"))
+            .expect("a folder")
+            .permissions()
+            .mode()
+            & 0o7777,
+        0o711
+    );
 }

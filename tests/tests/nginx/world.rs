@@ -105,9 +105,15 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        for (pid, _) in self.processes() {
-            signal(pid, Signal::CONT);
-            signal(pid, Signal::KILL);
+        // The master first: it would replace a worker that ends.
+        for master in [true, false] {
+            for (pid, _) in self
+                .processes()
+                .into_iter()
+                .filter(|(_, title)| title.starts_with("nginx: master") == master)
+            {
+                signal(pid, Signal::KILL);
+            }
         }
     }
 }

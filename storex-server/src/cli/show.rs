@@ -1,0 +1,113 @@
+//! Documents for people: aligned pairs and plain tables.
+
+use super::streams::paragraph;
+use serde_json::Value;
+
+/// Pairs with the values in one column; a value of several lines continues below itself. A pair without a value is left out.
+pub(super) fn pairs(rows: &[(&str, String)]) -> String {
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let mut lines = Vec::new();
+    for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
+        let mut shown = *name;
+        for line in value.lines() {
+            lines.push(format!("{shown:<width$}  {line}"));
+            shown = "";
+        }
+    }
+    paragraph(lines)
+}
+
+/// A table with a head; columns are as wide as they need to be.
+pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let head: Vec<String> = head.iter().map(ToString::to_string).collect();
+    let mut widths = vec![0; head.len()];
+    for row in std::iter::once(&head).chain(rows) {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |row: &Vec<String>| {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    paragraph(std::iter::once(&head).chain(rows).map(line))
+}
+
+/// The text at a JSON pointer; empty when there is none.
+pub(super) fn text(document: &Value, pointer: &str) -> String {
+    match document.pointer(pointer) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(values)) => values.iter().map(|value| text(value, "")).collect::<Vec<_>>().join("\n"),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// A store, or the answer to its creation.
+pub(super) fn store(document: &Value) -> String {
+    const ROWS: [(&str, &str); 13] = [
+        ("store", "/store_id"),
+        ("state", "/state"),
+        ("system domain", "/domains/system"),
+        ("custom domain", "/domains/custom"),
+        ("configuration", "/configuration/status"),
+        ("nameservers", "/configuration/nameservers"),
+        ("next steps", "/configuration/next_steps"),
+        ("owner", "/storeDetails/owner"),
+        ("e-mail", "/storeDetails/email"),
+        ("plan", "/storeDetails/plan"),
+        ("created", "/created_at"),
+        ("updated", "/updated_at"),
+        ("operation", "/operation"),
+    ];
+    pairs(&ROWS.map(|(name, pointer)| (name, text(document, pointer))))
+}
+
+/// A page of stores.
+pub(super) fn stores(stores: &[Value]) -> String {
+    let columns = [
+        "/store_id",
+        "/state",
+        "/domains/system",
+        "/domains/custom",
+        "/configuration/status",
+    ];
+    let cell = |document: &Value, pointer: &str| {
+        let text = text(document, pointer);
+        if text.is_empty() { "-".to_owned() } else { text }
+    };
+    let rows: Vec<Vec<String>> = stores
+        .iter()
+        .map(|store| columns.iter().map(|pointer| cell(store, pointer)).collect())
+        .collect();
+    table(&["STORE", "STATE", "SYSTEM DOMAIN", "CUSTOM DOMAIN", "CONFIGURATION"], &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn pairs_are_aligned_lists_continue_and_empty_ones_are_left_out() {
+        let document = json!({
+            "store_id": "a-12345", "domains": { "system": "a.storex.com", "custom": null },
+            "configuration": { "nameservers": ["ns1", "ns2"], "status": "configuring", "next_steps": [] },
+        });
+        let expected = "store          a-12345\nsystem domain  a.storex.com\nconfiguration  configuring\nnameservers    ns1\n               ns2\n";
+        assert_eq!(store(&document), expected);
+    }
+
+    #[test]
+    fn a_table_is_as_wide_as_it_needs_to_be_and_ends_without_blanks() {
+        let rows = [
+            vec!["a".to_owned(), "bücher\u{1b}".to_owned()],
+            vec!["long".to_owned(), "-".to_owned()],
+        ];
+        assert_eq!(table(&["X", "Y"], &rows), "X     Y\na     bücher\u{fffd}\nlong  -\n");
+    }
+}

@@ -1,0 +1,5 @@
+//! What the program is told from outside.
+
+mod environment;
+
+pub use environment::Environment;

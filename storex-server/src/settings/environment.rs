@@ -1,0 +1,93 @@
+//! The environment: read once, here, and handed on as a value. No other module reads it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use storex_core::{Code, Error, Result, Secret};
+
+/// What storex takes from its environment. A variable that is empty counts as not set.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Environment {
+    /// `STOREX_URL`: address of the controller's API.
+    pub url: Option<String>,
+    /// `STOREX_TOKEN_FILE`: file with the token of that API.
+    pub token_file: Option<PathBuf>,
+    /// `STOREX_DATA_DIR`: folder of `storex up`.
+    pub data_dir: Option<PathBuf>,
+    /// `STOREX_LOG`: filter of the log, such as `info` or `storex_core=debug`.
+    pub log: Option<String>,
+    /// `STOREX_TOOLS`: folder whose `bin` holds Node and PM2.
+    pub tools: Option<PathBuf>,
+    /// `CLOUDFLARE_API_TOKEN`: with it, storex works on the real Cloudflare.
+    pub cloudflare_api_token: Option<Secret<String>>,
+    /// `CLOUDFLARE_ACCOUNT_ID`: account to work in, when the token reaches several.
+    pub cloudflare_account_id: Option<String>,
+    /// `HOME`.
+    pub home: Option<PathBuf>,
+    /// `PATH`.
+    pub path: Option<OsString>,
+}
+
+impl Environment {
+    /// Reads the environment of this process.
+    ///
+    /// # Errors
+    /// `unusable` naming a variable that has to be text and is not.
+    pub fn read() -> Result<Self> {
+        Self::of(variable)
+    }
+
+    fn of(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let path = |name: &str| set(name).map(PathBuf::from);
+        let text = |name: &str| {
+            let unreadable = |_| Error::new(Code::Unusable, format!("the environment variable {name} is not UTF-8 text"));
+            set(name).map(|value| value.into_string().map_err(unreadable)).transpose()
+        };
+        Ok(Self {
+            url: text("STOREX_URL")?,
+            token_file: path("STOREX_TOKEN_FILE"),
+            data_dir: path("STOREX_DATA_DIR"),
+            log: text("STOREX_LOG")?,
+            tools: path("STOREX_TOOLS"),
+            cloudflare_api_token: text("CLOUDFLARE_API_TOKEN")?.map(Secret::new),
+            cloudflare_account_id: text("CLOUDFLARE_ACCOUNT_ID")?,
+            home: path("HOME"),
+            path: set("PATH"),
+        })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStringExt;
+
+    #[test]
+    fn empty_counts_as_not_set_and_the_token_is_never_shown() {
+        let environment = Environment::of(|name| match name {
+            "STOREX_URL" => Some("http://127.0.0.1:1".into()),
+            "CLOUDFLARE_API_TOKEN" => Some("cf-secret".into()),
+            _ => Some(OsString::new()),
+        });
+        let environment = environment.unwrap();
+        assert_eq!(environment.url.as_deref(), Some("http://127.0.0.1:1"));
+        assert_eq!((environment.data_dir.as_ref(), environment.path.as_ref()), (None, None));
+        assert!(!format!("{environment:?}").contains("cf-secret"));
+        assert_eq!(environment.cloudflare_api_token.unwrap().expose(), "cf-secret");
+    }
+
+    #[test]
+    fn paths_may_be_any_bytes_and_text_may_not() {
+        let bytes = || OsString::from_vec(vec![b'/', 0xff]);
+        let paths = Environment::of(|name| (name == "STOREX_DATA_DIR").then(bytes)).unwrap();
+        assert_eq!(paths.data_dir, Some(PathBuf::from(bytes())));
+        let error = Environment::of(|name| (name == "STOREX_URL").then(bytes)).unwrap_err();
+        assert!(error.message().contains("STOREX_URL"), "{error}");
+    }
+}

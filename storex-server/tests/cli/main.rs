@@ -1,0 +1,10 @@
+//! The command line, as the built binary against a served router.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+#![expect(clippy::indexing_slicing, reason = "a test ends where it cannot go on")]
+
+mod catalogue;
+mod connection;
+mod served;
+mod stores;
+mod waiting;

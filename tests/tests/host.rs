@@ -1,0 +1,61 @@
+//! The laws of a store host on the real one: `storex serve agent` over real PM2, real Nginx and real files, asked over HTTP.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use storex_agent::AgentClient;
+use storex_core::{Secret, StoreHost, SystemClock};
+use storex_fakes::laws::{broken_laws, store_host::LAWS};
+use storex_server::up::{Ports, RoleName, UpOptions, serve};
+use storex_tests::process;
+use tokio::sync::oneshot;
+
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+fn options(dir: &Path, ports: Ports, first: u16) -> UpOptions {
+    UpOptions {
+        data_dir: dir.join("data"),
+        ports,
+        store_ports: format!("{first}-{}", first + 99).parse().unwrap(),
+        core: PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("examples/store-core"),
+        primary_domain: "storex.com".parse().unwrap(),
+        cloudflare_token: None,
+        tool_prefixes: process::tool_prefixes(),
+        make_tokens: true,
+        start_limit: Duration::from_secs(20),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_real_host_keeps_every_law_and_stops_without_a_trace() {
+    let dir = tempfile::Builder::new().prefix("storex-host.").tempdir_in("/tmp").unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
+    let ports = Ports { controller: free_port(), agent: free_port(), router: free_port(), simulator: free_port() };
+    let options = options(dir.path(), ports, 25_100);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (ready, is_ready) = oneshot::channel::<()>();
+    let role = tokio::spawn(serve(
+        RoleName::Agent,
+        options,
+        async move {
+            let _ = stopped.await;
+        },
+        move |_| {
+            let _ = ready.send(());
+        },
+    ));
+    if is_ready.await.is_err() {
+        panic!("the agent did not start: {:?}", role.await);
+    }
+    let token = std::fs::read_to_string(dir.path().join("data/agent.token")).unwrap();
+    let client = AgentClient::new((Ipv4Addr::LOCALHOST, ports.agent).into(), Secret::new(token.trim().to_owned()), Arc::new(SystemClock)).unwrap();
+    let host: Arc<dyn StoreHost> = Arc::new(client);
+    assert_eq!(broken_laws(LAWS, &host).await, []);
+    stop.send(()).unwrap();
+    role.await.unwrap().unwrap();
+    assert_eq!(process::living_in(dir.path()), Vec::<u32>::new());
+}
