@@ -80,7 +80,7 @@ zones() { curl -sS "$simulator/__sim/state" | json 'Object.values(j.zones).map(z
 processes() {
   local found=0 pid
   for pid in /proc/[0-9]*; do
-    PLACEHOLDER
+    case "$(readlink "$pid/cwd" 2>/dev/null || true) $( (tr '\0' ' ' <"$pid/cmdline") 2>/dev/null || true)" in
       *"$data"*) [ "${pid#/proc/}" = "$up" ] || found=$((found + 1)) ;;
     esac
   done
@@ -173,6 +173,9 @@ check "environments" "$(ls "$data/host/env" | wc -l)" 0
 check "$username.storex.com" "$(visit "$username.storex.com" /)" 421
 for port in 4 5 6; do check "port $((first + port))" "$(taken $((first + port)) && echo taken || echo free)" free; done
 check "notifications delivered" "$(wc -l <"$data/outbox/notifications.ndjson")" 3
+
+cat "$data"/*.token >"$dir/tokens"
+check "tokens in the log" "$(grep -cFf "$dir/tokens" "$dir/log" || true)" 0
 
 say "5. Stop"
 if stop; then ok "storex up ends on SIGTERM"; else bad "storex up did not end well"; fi

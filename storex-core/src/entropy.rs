@@ -3,7 +3,7 @@
 use crate::value::{InstanceId, OperationId, StoreDigits};
 use crate::{Code, Error, Result};
 use jiff::Timestamp;
-use std::fmt::Debug;
+use std::fmt::{Debug, Write};
 
 /// Where random bytes come from.
 pub trait Entropy: Debug + Send + Sync + 'static {
@@ -19,6 +19,7 @@ pub trait Entropy: Debug + Send + Sync + 'static {
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for random bytes")]
     fn fill(&self, buffer: &mut [u8]) -> Result<()> {
         getrandom::fill(buffer).map_err(|error| Error::new(Code::Internal, format!("no random bytes: {error}")))
     }
@@ -75,7 +76,11 @@ pub trait EntropyExt: Entropy {
     fn hex(&self, bytes: usize) -> Result<String> {
         let mut buffer = vec![0; bytes];
         self.fill(&mut buffer)?;
-        Ok(buffer.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(buffer.iter().fold(String::new(), |mut text, byte| {
+            // Writing to a string never fails.
+            let _ = write!(text, "{byte:02x}");
+            text
+        }))
     }
 }
 

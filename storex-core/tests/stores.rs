@@ -1,4 +1,5 @@
 //! Creating and deleting stores on a world in memory.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::time::Duration;
 use storex_core::operation::{OperationState, OperationView, TaskState};
@@ -12,7 +13,7 @@ fn request(username: &str, domain: Option<&str>) -> CreateStoreRequest {
 }
 
 async fn rest(controller: &Controller, id: &OperationId) -> OperationView {
-    let view = controller.wait_operation(id, Duration::from_secs(86_400)).await.unwrap();
+    let view = controller.wait_operation(id, Duration::from_hours(24)).await.unwrap();
     assert!(view.done, "{view:#?}");
     view
 }
@@ -21,7 +22,7 @@ async fn rest(controller: &Controller, id: &OperationId) -> OperationView {
 async fn create_doomed(controller: &Controller, request: &CreateStoreRequest) -> OperationId {
     match controller.create_store(request).await {
         Ok((_, operation)) => operation,
-        Err(error) => error.context().find(|(key, _)| *key == "operation").map(|(_, id)| id.parse().unwrap()).expect("the error names the operation"),
+        Err(error) => error.context().find(|(key, _)| *key == "operation").map(|(_, id)| id.parse().unwrap()).unwrap(),
     }
 }
 
@@ -95,7 +96,7 @@ async fn names_that_are_taken_are_refused_and_leave_nothing() {
     let error = controller.create_store(&request("other", Some("OceanBreezeStore.COM."))).await.unwrap_err();
     assert_eq!((error.code(), error.pointer_str()), (Code::DomainTaken, Some("/domain")));
     assert!(error.message().contains("oceanbreeze"), "{error}");
-    tokio::time::sleep(Duration::from_secs(600)).await;
+    tokio::time::sleep(Duration::from_mins(10)).await;
     assert_eq!(world.store_traces(), before);
 }
 
@@ -107,7 +108,7 @@ async fn a_zone_storex_did_not_make_is_refused_and_never_touched() {
     let zones = world.domains.zones();
     let error = controller.create_store(&request("oceanbreeze", Some("oceanbreezestore.com"))).await.unwrap_err();
     assert_eq!(error.code(), Code::ZoneExists);
-    tokio::time::sleep(Duration::from_secs(600)).await;
+    tokio::time::sleep(Duration::from_mins(10)).await;
     assert_eq!(world.domains.zones(), zones);
     let left: Vec<String> = world.store_traces().into_iter().filter(|trace| !trace.starts_with("zone ")).collect();
     assert!(left.is_empty(), "{left:#?}");
@@ -123,6 +124,9 @@ async fn a_process_that_does_not_serve_takes_the_store_back_with_its_last_log_li
     assert_eq!(view.state, OperationState::RolledBack, "{view:#?}");
     let error = view.error.unwrap();
     assert_eq!(error.code, Code::ProcessNotServing);
+    let failed: Vec<&str> =
+        view.steps.iter().flat_map(|step| &step.tasks).filter(|task| task.state == TaskState::Failed).map(|task| task.name.as_str()).collect();
+    assert_eq!(failed, ["Start application process"]);
     assert!(error.context.iter().any(|(key, log)| key == "log" && !log.is_empty()), "{error:?}");
     assert_eq!(world.store_traces(), Vec::<String>::new());
 }

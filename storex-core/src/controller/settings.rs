@@ -37,11 +37,11 @@ impl Settings {
             tunnel_name: "storex-main-tunnel".to_owned(),
             host: HostId::local(),
             effect_limit: Duration::from_secs(30),
-            operation_limit: Duration::from_secs(15 * 60),
+            operation_limit: Duration::from_mins(15),
             answer_limit: Duration::from_secs(10),
             lease: Duration::from_secs(15),
             first_pause: Duration::from_millis(500),
-            longest_pause: Duration::from_secs(60),
+            longest_pause: Duration::from_mins(1),
             tries: 6,
         }
     }

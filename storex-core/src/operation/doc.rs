@@ -126,6 +126,9 @@ pub struct Step {
     /// True when `error` cannot heal by trying again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hopeless: bool,
+    /// True when its failure turned the operation back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
     /// What had to be left behind, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub debt: Option<String>,

@@ -80,6 +80,7 @@ fn turn(doc: &mut OperationDoc, error: &ErrorRecord) {
     for step in &mut doc.steps {
         step.failures = 0;
         step.retry_at = None;
+        step.failed = step.hopeless;
         step.hopeless = false;
     }
 }
@@ -105,7 +106,6 @@ pub(super) fn fold(doc: &mut OperationDoc, facts: &mut Facts, index: usize, repo
             facts.0.insert(index, Known::Seen(seen));
             return false;
         }
-        Report::Looked(Err(error)) => failed(step, &error, hint),
         Report::Brought(Ok(found)) | Report::Checked(Ok(found)) => done(step, Some(found), hint.now),
         Report::Reverted(Ok(_)) => unmade(step),
         Report::Removed(Ok(removal)) => {
@@ -113,7 +113,9 @@ pub(super) fn fold(doc: &mut OperationDoc, facts: &mut Facts, index: usize, repo
             if forward { done(step, None, hint.now) } else { unmade(step) }
         }
         Report::Brought(Err(error)) => effect_failed(step, facts, index, &error, hint),
-        Report::Checked(Err(error)) | Report::Reverted(Err(error)) | Report::Removed(Err(error)) => failed(step, &error, hint),
+        Report::Looked(Err(error)) | Report::Checked(Err(error)) | Report::Reverted(Err(error)) | Report::Removed(Err(error)) => {
+            failed(step, &error, hint);
+        }
     }
     true
 }

@@ -152,11 +152,11 @@ fn pursue(index: usize, step: &Step, known: Option<&Known>) -> Move {
         Change::Check => return Move::Check(index),
     };
     match (step.change, known) {
-        (_, Some(Known::Untouched | Known::Seen(Seen::Repeatable))) => effect,
         (Change::Bring, Some(Known::Seen(Seen::Ours { found, complete: true }))) => Move::Settle(index, Some(found.clone())),
         (Change::Bring, Some(Known::Seen(seen @ Seen::Foreign(_)))) => Move::Turn(ErrorRecord::from(&in_the_way(step, seen))),
         (Change::Remove, Some(Known::Seen(Seen::Absent | Seen::Foreign(_)))) => Move::Settle(index, None),
-        (_, Some(Known::Seen(_))) => effect,
+        // Nothing was sent yet, or what is there is not what is wanted: the same effect again, under the same mark.
+        (_, Some(Known::Untouched | Known::Seen(_))) => effect,
         _ => Move::Look(index),
     }
 }
@@ -195,8 +195,9 @@ fn unmake(index: usize, step: &Step, known: Option<&Known>) -> Move {
     }
     let effect = if step.values().is_some_and(|values| values.from.is_some()) { Move::Revert(index) } else { Move::Remove(index) };
     match (step.state, known) {
-        (StepState::Intent, Some(Known::Untouched)) if !step.doubted => Move::Settle(index, None),
-        (StepState::Intent, Some(Known::Seen(Seen::Absent | Seen::Foreign(_)))) => Move::Settle(index, None),
+        // Nothing was sent, or nothing of ours is there.
+        (StepState::Intent, Some(Known::Untouched)) if step.doubted => effect,
+        (StepState::Intent, Some(Known::Untouched | Known::Seen(Seen::Absent | Seen::Foreign(_)))) => Move::Settle(index, None),
         (StepState::Intent, None) => Move::Look(index),
         _ => effect,
     }

@@ -40,6 +40,7 @@ impl Plan {
             retry_at: None,
             error: None,
             hopeless: false,
+            failed: false,
             debt: None,
             started_at: None,
             ended_at: None,

@@ -104,14 +104,10 @@ impl OperationView {
     pub fn of(doc: &OperationDoc, now: Timestamp) -> Self {
         let mut steps: Vec<StepView> = Vec::new();
         for step in &doc.steps {
-            let at = match steps.iter().position(|view| view.action == step.group) {
-                Some(at) => at,
-                None => {
-                    steps.push(StepView { action: step.group.clone(), tasks: Vec::new() });
-                    steps.len() - 1
-                }
-            };
-            if let Some(view) = steps.get_mut(at) {
+            if !steps.iter().any(|view| view.action == step.group) {
+                steps.push(StepView { action: step.group.clone(), tasks: Vec::new() });
+            }
+            if let Some(view) = steps.iter_mut().find(|view| view.action == step.group) {
                 merge(&mut view.tasks, step);
             }
         }
@@ -173,7 +169,7 @@ fn merge(tasks: &mut Vec<TaskView>, step: &Step) {
 
 fn task_state(step: &Step) -> TaskState {
     match step.state {
-        _ if step.hopeless => TaskState::Failed,
+        _ if step.hopeless || step.failed => TaskState::Failed,
         StepState::Pending => TaskState::Pending,
         StepState::Skipped => TaskState::Skipped,
         StepState::Intent => TaskState::Running,

@@ -61,14 +61,13 @@ impl Resource for ClaimResource {
 
     async fn remove(&self, scene: &Scene, spec: &ClaimSpec, found: Option<&Claimed>) -> Result<Removal> {
         let repo = &scene.providers.repo;
-        match found {
-            Some(held) => repo.release(&held.namespace, &held.name, &held.owner).await?,
-            None => {
-                let owner = scene.operation.to_string();
-                for name in &spec.candidates {
-                    repo.release(&spec.namespace, name, &owner).await?;
-                }
-            }
+        if let Some(held) = found {
+            repo.release(&held.namespace, &held.name, &held.owner).await?;
+            return Ok(Removal::default());
+        }
+        let owner = scene.operation.to_string();
+        for name in &spec.candidates {
+            repo.release(&spec.namespace, name, &owner).await?;
         }
         Ok(Removal::default())
     }
