@@ -166,6 +166,10 @@ mod tests {
             .spawn()
             .unwrap();
         let pid = child.id().unwrap();
+        // Its environment is the last that the kernel sets up.
+        while environment(pid).is_none_or(|environment| environment.is_empty()) {
+            tokio::task::yield_now().await;
+        }
         let ticks = start_ticks(pid).unwrap();
         assert!(is_alive(pid, ticks) && !is_alive(pid, ticks + 1));
         assert_eq!(uid(pid), uid(std::process::id()));

@@ -178,7 +178,11 @@ async fn after_a_restart_of_everything_all_stores_stand_again() {
     machine.reboot().await;
 
     let agent = machine.agent().await;
-    let report = agent.converge().await.unwrap();
+    let converging = tokio::spawn({
+        let agent = agent.clone();
+        async move { agent.converge().await }
+    });
+    let report = converging.await.unwrap().unwrap();
     assert_eq!(report.restored.len(), 20, "{report:?}");
     assert_eq!(
         (report.removed.len(), report.failed.len(), agent.route_commits()),

@@ -7,7 +7,7 @@ mod delete_store;
 mod ensure_platform;
 mod environment;
 
-pub(crate) use create_store::{CreateParams, CreateStore};
+pub(crate) use create_store::{Candidates, CreateParams, CreateStore};
 pub(crate) use delete_store::{DeleteParams, DeleteStore};
 pub(crate) use ensure_platform::{EnsurePlatform, PlatformParams};
 

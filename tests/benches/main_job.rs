@@ -1,6 +1,7 @@
 //! The figures of the main job, each beside its floor from the same run.
-#![expect(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing, clippy::disallowed_methods, reason = "a bench program: it measures wall time, prints and may stop at once")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing, clippy::disallowed_methods, reason = "a bench program: it measures wall time, prints and may stop at once")]
 
+use futures::StreamExt;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
@@ -18,6 +19,8 @@ use storex_fakes::World;
 use storex_redb::RedbStores;
 
 const ROUNDS: usize = 15;
+/// Creates under way at the same time when their rate is measured.
+const AT_ONCE: usize = 100;
 
 /// Durable writes a system-only store waits for before its process can start: the operation (1), its first intents (2), the claims (3),
 /// their outcome (4), the store's document (5), its outcome (6), and the outcome of files and environment with the intent of the process (7).
@@ -122,15 +125,15 @@ async fn creates(dir: &Path, tools_prefix: &Path, core: PathBuf) -> (Duration, f
     };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let (ready, is_ready) = tokio::sync::oneshot::channel::<()>();
-    let up = tokio::spawn(storex_server::up::run(
-        options,
-        async move {
+    let up = std::thread::spawn(move || {
+        let stop = async move {
             let _ = stopped.await;
-        },
-        move |_| {
+        };
+        let ready = move |_: &storex_server::up::Announced| {
             let _ = ready.send(());
-        },
-    ));
+        };
+        tokio::runtime::Runtime::new().unwrap().block_on(storex_server::up::run(options, stop, ready))
+    });
     is_ready.await.expect("storex up did not become ready");
     let token = std::fs::read_to_string(dir.join("up/admin.token")).unwrap();
     let mut times = Vec::new();
@@ -161,7 +164,7 @@ async fn creates(dir: &Path, tools_prefix: &Path, core: PathBuf) -> (Duration, f
     }
     let domain_calls = (cloudflare_calls(ports.simulator).await - before) / 5.0;
     stop.send(()).unwrap();
-    up.await.unwrap().unwrap();
+    up.join().unwrap().unwrap();
     (median(times), system_calls, domain_calls)
 }
 
@@ -207,7 +210,7 @@ async fn throughput(controller: Controller, count: usize) -> f64 {
             assert!(view.error.is_none(), "{view:?}");
         }
     });
-    futures::future::join_all(each).await;
+    futures::stream::iter(each).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
     count as f64 / begun.elapsed().as_secs_f64()
 }
 
@@ -216,7 +219,7 @@ async fn on_redb(dir: &Path) -> f64 {
     let repo = RedbStores::open(&dir.join("rate.redb"), Arc::new(SystemClock)).unwrap();
     let controller = world.controller_with_repo(Arc::new(repo)).await.unwrap();
     controller.ensure_platform("http://localhost:3000").await.unwrap();
-    throughput(controller, 100).await
+    throughput(controller, 300).await
 }
 
 async fn journal_writes_per_step() -> f64 {

@@ -38,24 +38,23 @@ async fn the_real_host_keeps_every_law_and_stops_without_a_trace() {
     let options = options(dir.path(), ports, 25_100);
     let (stop, stopped) = oneshot::channel::<()>();
     let (ready, is_ready) = oneshot::channel::<()>();
-    let role = tokio::spawn(serve(
-        RoleName::Agent,
-        options,
-        async move {
+    let role = std::thread::spawn(move || {
+        let stop = async move {
             let _ = stopped.await;
-        },
-        move |_| {
+        };
+        let ready = move |_: &str| {
             let _ = ready.send(());
-        },
-    ));
+        };
+        tokio::runtime::Runtime::new().unwrap().block_on(serve(RoleName::Agent, options, stop, ready))
+    });
     if is_ready.await.is_err() {
-        panic!("the agent did not start: {:?}", role.await);
+        panic!("the agent did not start: {:?}", role.join());
     }
     let token = std::fs::read_to_string(dir.path().join("data/agent.token")).unwrap();
     let client = AgentClient::new((Ipv4Addr::LOCALHOST, ports.agent).into(), Secret::new(token.trim().to_owned()), Arc::new(SystemClock)).unwrap();
     let host: Arc<dyn StoreHost> = Arc::new(client);
     assert_eq!(broken_laws(LAWS, &host).await, []);
     stop.send(()).unwrap();
-    role.await.unwrap().unwrap();
+    role.join().unwrap().unwrap();
     assert_eq!(process::living_in(dir.path()), Vec::<u32>::new());
 }

@@ -3,6 +3,7 @@
 //! As root the daemon and the stores run as `storex-apps` (or `nobody`), otherwise as the user who tests. Without node or PM2 every test fails and
 //! names `scripts/install-host.sh`.
 
+#[cfg(test)]
 #[path = "pm2/scene.rs"]
 mod scene;
 

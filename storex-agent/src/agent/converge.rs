@@ -32,11 +32,8 @@ impl Inner {
             .map_err(|error| error.during("agent.converge"))?;
         let entries = self.ledger.all();
         let live = entries.iter().filter(|entry| !entry.parts.is_empty());
-        let restored: Vec<_> = stream::iter(live)
-            .map(|entry| self.restore(entry))
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await;
+        let restores: Vec<_> = live.map(|entry| self.restore(Arc::clone(entry))).collect();
+        let restored: Vec<_> = stream::iter(restores).buffer_unordered(AT_ONCE).collect().await;
         self.restore_routes(&entries, &mut report)
             .await
             .map_err(|error| error.during("agent.converge"))?;
@@ -112,13 +109,13 @@ impl Inner {
     }
 
     /// Makes files, environment and process stand again; answers those that do not.
-    async fn restore(&self, known: &Arc<Entry>) -> (StoreId, Vec<(Part, Error)>) {
+    async fn restore(&self, known: Arc<Entry>) -> (StoreId, Vec<(Part, Error)>) {
         let store = known.store_id.clone();
         let _turn = self.ledger.turn(&store).await;
         let mut entry = self
             .ledger
             .get(&store)
-            .map_or_else(|| (**known).clone(), |entry| (*entry).clone());
+            .map_or_else(|| (*known).clone(), |entry| (*entry).clone());
         let package = package(&entry);
         let mut failed = Vec::new();
         for part in [Part::Files, Part::Environment, Part::Process] {

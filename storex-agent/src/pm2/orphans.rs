@@ -164,11 +164,15 @@ mod tests {
     }
 
     /// A program that runs until it is ended, with its pid and start time.
-    fn sleeper(pairs: &[(&str, &str)]) -> (Child, Identity) {
-        let program = Program::new("/bin/sleep").arg("1000");
+    async fn sleeper(pairs: &[(&str, &str)]) -> (Child, Identity) {
+        let program = Program::new("/bin/sleep").arg("1000").env("LANG", "C");
         let program = pairs.iter().fold(program, |program, (key, value)| program.env(key, value));
         let child = program.spawn().unwrap();
         let pid = child.id().unwrap();
+        // The kernel sets its environment up a moment after the spawn.
+        while environment(pid).is_none_or(|environment| environment.is_empty()) {
+            tokio::task::yield_now().await;
+        }
         (child, (pid, start_ticks(pid).unwrap()))
     }
 
@@ -213,8 +217,8 @@ mod tests {
     async fn a_record_proves_a_process_ours_by_pid_and_start_time_only() {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings(folder.path());
-        let (mut child, (pid, ticks)) = sleeper(&[]);
-        let mut reaped = async |records: Vec<Record>, of: Option<&str>| {
+        let (mut child, (pid, ticks)) = sleeper(&[]).await;
+        let reaped = async |records: Vec<Record>, of: Option<&str>| {
             let of = of.map(|store| store.parse().unwrap());
             reap(&settings, records, of).await.unwrap()
         };
@@ -232,8 +236,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings(folder.path());
         let log = folder.path().join("x.log").display().to_string();
-        let (mut child, (pid, ticks)) = sleeper(&[MARKS[0], MARKS[1], ("pm_out_log_path", &log)]);
-        let (mut other, (stranger, its_ticks)) = sleeper(&MARKS);
+        let (mut child, (pid, ticks)) = sleeper(&[MARKS[0], MARKS[1], ("pm_out_log_path", &log)]).await;
+        let (mut other, (stranger, its_ticks)) = sleeper(&MARKS).await;
         assert_eq!(
             reap(&settings, Vec::new(), Some("another-12345".parse().unwrap()))
                 .await

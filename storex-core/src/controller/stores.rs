@@ -4,15 +4,13 @@ use super::{ConfigurationView, Controller, CreateStoreRequest, DomainsView, Stor
 use crate::operation::{Direction, OperationDoc, Step, StepState};
 use crate::record::{DomainRecord, StoreRecord, StoreState, decode};
 use crate::resource::{Claimed, ResourceKind, to_value};
-use crate::workflow::{CreateParams, CreateStore, DeleteParams, DeleteStore};
+use crate::workflow::{Candidates, CreateParams, CreateStore, DeleteParams, DeleteStore};
 use crate::{Code, EntropyExt, Error, OperationId, Page, Query, Result, StoreDigits, StoreId, Table, ZoneFacts};
 use serde::Deserialize;
 use std::sync::Arc;
 
 /// Store numbers tried for a new store: digits, and how many of that width.
 const DIGITS_TRIED: [(u32, usize); 4] = [(5, 1), (6, 2), (7, 4), (9, 8)];
-/// Ports tried for a new store.
-const PORTS_TRIED: usize = 64;
 /// Most stores on one page.
 const LARGEST_PAGE: usize = 1000;
 /// Stores on a page when nobody says.
@@ -33,21 +31,19 @@ impl Controller {
             domain.check_custom_domain(&self.settings().primary_domain)?;
         }
         let settings = self.settings();
-        let facts = self.providers().host(&settings.host)?.facts().await?;
+        let candidates = Candidates { digits: self.digits_to_try()?, ports: self.providers().host(&settings.host)?.facts().await?.free_ports };
         let params = CreateParams {
             username: request.username.clone(),
             domain: request.domain.clone(),
             details: request.details.clone(),
             system: settings.primary_domain.below(request.username.as_str())?,
             tunnel_target: platform.tunnel.id.dns_target(),
-            digits: self.candidates()?,
             host: settings.host.clone(),
-            ports: facts.free_ports.into_iter().take(PORTS_TRIED).collect(),
         };
-        if params.ports.is_empty() {
+        if candidates.ports.is_empty() {
             return Err(Error::new(Code::Exhausted, "no port of the host's range is free").with("host", &settings.host));
         }
-        let doc = self.document("create_store", params.username.as_str(), to_value(&params)?, CreateStore::steps(&params)?)?;
+        let doc = self.document("create_store", params.username.as_str(), to_value(&params)?, CreateStore::steps(&params, &candidates)?)?;
         let id = doc.id.clone();
         self.start(doc).await?;
         let created = self.answer(&params, &id).await?;
@@ -55,7 +51,7 @@ impl Controller {
     }
 
     /// Numbers to try, in order. One try at five digits: once half of them are in use, most new stores get six, and so on.
-    fn candidates(&self) -> Result<Vec<StoreDigits>> {
+    fn digits_to_try(&self) -> Result<Vec<StoreDigits>> {
         let mut digits = Vec::new();
         for (width, count) in DIGITS_TRIED {
             digits.extend(self.providers().entropy.store_digits(width, count)?);

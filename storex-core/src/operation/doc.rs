@@ -99,7 +99,7 @@ pub struct Step {
     /// Why it is skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
-    /// Its values when they are known from the start.
+    /// Its values when they are known from the start, until it begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given: Option<Intent>,
     /// Its values once it began.

@@ -40,6 +40,7 @@ pub(super) fn apply(doc: &mut OperationDoc, facts: &mut Facts, step: &Move, now:
             if let Some(step) = doc.steps.get_mut(*index) {
                 step.state = StepState::Intent;
                 step.intent = Some(intent.clone());
+                step.given = None;
                 step.started_at.get_or_insert(now);
                 facts.0.insert(*index, Known::Untouched);
             }

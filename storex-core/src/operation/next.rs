@@ -118,8 +118,8 @@ fn reason_to_stop(doc: &OperationDoc, now: Timestamp, flow: &dyn Flow) -> Option
 
 /// First move of a step whose dependencies are done.
 fn begin(doc: &OperationDoc, flow: &dyn Flow, index: usize, step: &Step, known: Option<&Known>) -> Move {
-    let values = match &step.given {
-        Some(given) => given.clone(),
+    let values = match step.values() {
+        Some(known) => known.clone(),
         None => match flow.resolve(doc, index) {
             Ok((from, spec)) => Intent { from, spec },
             Err(error) => return Move::Turn(ErrorRecord::from(&error)),

@@ -41,10 +41,15 @@ pub(crate) struct CreateParams {
     pub(crate) system: Hostname,
     /// Where DNS records of a custom domain point.
     pub(crate) tunnel_target: String,
-    /// Numbers to try, in order.
-    pub(crate) digits: Vec<StoreDigits>,
-    /// Host to run on, and its free ports to try, in order.
+    /// Host to run on.
     pub(crate) host: HostId,
+}
+
+/// What is chosen from while the store is made, each in the order of trying.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidates {
+    pub(crate) digits: Vec<StoreDigits>,
+    /// Free ports of the host.
     pub(crate) ports: Vec<Port>,
 }
 
@@ -81,10 +86,10 @@ pub(crate) struct CreateStore;
 
 impl CreateStore {
     /// The steps. Domains and infrastructure depend on the store's document alone, so they proceed at the same time.
-    pub(crate) fn steps(params: &CreateParams) -> Result<Vec<Step>> {
+    pub(crate) fn steps(params: &CreateParams, candidates: &Candidates) -> Result<Vec<Step>> {
         let keys = Keys::of(params);
         let mut plan = Plan::default();
-        let claims = claims(&mut plan, params, &keys)?;
+        let claims = claims(&mut plan, params, candidates, &keys)?;
         let store = plan.task(INITIALIZE, "Create database entries").bring_later(keys.store.clone(), &claims);
         let mut all = domain_steps(&mut plan, params, &keys, store)?;
         let infrastructure = infrastructure_steps(&mut plan, params, store);
@@ -94,7 +99,7 @@ impl CreateStore {
     }
 }
 
-fn claims(plan: &mut Plan, params: &CreateParams, keys: &Keys) -> Result<Vec<usize>> {
+fn claims(plan: &mut Plan, params: &CreateParams, candidates: &Candidates, keys: &Keys) -> Result<Vec<usize>> {
     let user = &params.username;
     let mut claims = Vec::new();
     plan.task(INITIALIZE, "Validate domain availability");
@@ -106,9 +111,9 @@ fn claims(plan: &mut Plan, params: &CreateParams, keys: &Keys) -> Result<Vec<usi
         claims.push(plan.bring(ResourceKey::new(ResourceKind::Claim, format!("domain/{name}")), spec, &[]));
     }
     plan.task(INITIALIZE, "Generate store identifiers");
-    let digits = params.digits.iter().map(ToString::to_string).collect();
+    let digits = candidates.digits.iter().map(ToString::to_string).collect();
     claims.push(plan.bring(keys.digits.clone(), claim("store_digits", digits, user, Code::Exhausted, None)?, &[]));
-    let ports = params.ports.iter().map(ToString::to_string).collect();
+    let ports = candidates.ports.iter().map(ToString::to_string).collect();
     claims.push(plan.bring(keys.port.clone(), claim(&format!("port:{}", params.host), ports, user, Code::Exhausted, None)?, &[]));
     let database = database_name(user);
     let spec = claim("database", vec![database.clone()], user, Code::UsernameTaken, Some("/username"))?;

@@ -48,6 +48,7 @@ async fn a_store_lives_from_create_to_delete_in_json() {
     );
     served.run(&format!("store get {id} --json")).await.failed(3, "not_found");
     served.run(&format!("store delete {id} --json")).await.failed(3, "not_found");
+    while served.controller.deliver_due().await.unwrap() > 0 {}
     assert_eq!(served.world.store_traces(), Vec::<String>::new());
 }
 

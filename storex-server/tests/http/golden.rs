@@ -160,5 +160,6 @@ async fn a_deletion_answers_at_once_and_leaves_nothing() {
     );
     assert_eq!(api.rest(&location).await["state"], "succeeded");
     api.get(&format!("/api/stores/{id}")).await.problem(404, "not_found");
+    while api.controller.deliver_due().await.unwrap() > 0 {}
     assert_eq!(api.world.store_traces(), Vec::<String>::new());
 }
