@@ -51,9 +51,10 @@ pub async fn run(
         None => None,
     };
     let agent = agent::Role::start(&dir, &options, listeners.agent).await?;
-    let edge = simulator
-        .as_ref()
-        .map_or_else(|| options.cloudflare(), simulator::Role::edge)?;
+    let edge = match &simulator {
+        Some(simulator) => simulator.edge(),
+        None => options.cloudflare()?,
+    };
     let started = controller::Role::start(
         &dir,
         &options,
@@ -82,7 +83,7 @@ async fn serve_until(
     shutdown: impl Future<Output = ()> + Send,
     ready: impl FnOnce(&Announced) + Send,
 ) -> Result<()> {
-    let announced = Announced::new(dir, &options.ports, simulated);
+    let announced = Announced::new(dir, options.ports, simulated);
     let outcome = tokio::select! {
         biased;
         () = shutdown => Ok(()),

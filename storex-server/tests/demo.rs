@@ -1,5 +1,11 @@
 //! The main job, end to end, as a user runs it: `scripts/demo.sh` on real PM2, real Nginx and the simulator, twice with different names.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test stops at the first surprise and shows what the demo printed"
+)]
+
 use std::path::Path;
 
 #[expect(clippy::disallowed_methods, reason = "a test starts the demo as a user does")]

@@ -1,5 +1,14 @@
 //! The figures of the main job, each beside its floor from the same run.
-#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing, clippy::disallowed_methods, reason = "a bench program: it measures wall time, prints and may stop at once")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::cast_precision_loss,
+    reason = "a bench program: it measures wall time, prints figures and may stop at once"
+)]
 
 use futures::StreamExt;
 use std::collections::BTreeMap;
@@ -206,7 +215,7 @@ async fn throughput(controller: Controller, count: usize) -> f64 {
         let controller = controller.clone();
         async move {
             let (_, operation) = controller.create_store(&request(&format!("rate{number}"), None)).await.unwrap();
-            let view = controller.wait_operation(&operation, Duration::from_secs(120)).await.unwrap();
+            let view = controller.wait_operation(&operation, Duration::from_mins(2)).await.unwrap();
             assert!(view.error.is_none(), "{view:?}");
         }
     });
@@ -226,7 +235,7 @@ async fn journal_writes_per_step() -> f64 {
     let world = World::new().unwrap();
     let controller = world.ready_controller().await.unwrap();
     let (_, operation) = controller.create_store(&request("journal", Some("journal-shop.com"))).await.unwrap();
-    controller.wait_operation(&operation, Duration::from_secs(60)).await.unwrap();
+    controller.wait_operation(&operation, Duration::from_mins(1)).await.unwrap();
     let row = world.stores.get(Table::Operations, operation.as_str()).await.unwrap().unwrap();
     let steps = row.body["steps"].as_array().unwrap().iter().filter(|step| step["state"] == "done").count();
     row.version as f64 / steps as f64

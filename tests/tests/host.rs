@@ -1,5 +1,7 @@
 //! The laws of a store host on the real one: `storex serve agent` over real PM2, real Nginx and real files, asked over HTTP.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -47,9 +49,7 @@ async fn the_real_host_keeps_every_law_and_stops_without_a_trace() {
         };
         tokio::runtime::Runtime::new().unwrap().block_on(serve(RoleName::Agent, options, stop, ready))
     });
-    if is_ready.await.is_err() {
-        panic!("the agent did not start: {:?}", role.join());
-    }
+    is_ready.await.map_err(|_| format!("{:?}", role.is_finished())).unwrap();
     let token = std::fs::read_to_string(dir.path().join("data/agent.token")).unwrap();
     let client = AgentClient::new((Ipv4Addr::LOCALHOST, ports.agent).into(), Secret::new(token.trim().to_owned()), Arc::new(SystemClock)).unwrap();
     let host: Arc<dyn StoreHost> = Arc::new(client);

@@ -175,7 +175,7 @@ impl World {
         for part in [Part::Files, Part::Environment] {
             let wanted = facts_of(cx, package, part)?.digest;
             let standing = self.stores.get(store).and_then(|entry| entry.parts.get(&part));
-            if !standing.is_some_and(|standing| standing.facts.digest == wanted) {
+            if standing.is_none_or(|standing| standing.facts.digest != wanted) {
                 let message = format!("the process of {store} needs its {part} as in this package");
                 return Err(Error::new(Code::Unusable, message).with("store", store));
             }

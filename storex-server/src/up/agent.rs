@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 /// User the stores run as when the agent is root.
 const STORES_USER: &str = "storex-apps";
 /// How long processes get to end when the agent stops.
-const END_LIMIT: Duration = Duration::from_secs(60);
+const END_LIMIT: Duration = Duration::from_mins(1);
 /// How long the PM2 daemon gets to answer.
 const DAEMON_LIMIT: Duration = Duration::from_secs(20);
 
@@ -75,7 +75,7 @@ impl Role {
         for failed in &converged.failed {
             tracing::error!(?failed, "a store is not back");
         }
-        let token = dir.token(&dir.agent_token(), options.make_tokens)?;
+        let token = DataDir::token(&dir.agent_token(), options.make_tokens)?;
         let address = listener
             .local_addr()
             .map_err(|error| Error::new(Code::Unusable, format!("the agent's address: {error}")))?;

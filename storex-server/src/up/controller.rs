@@ -44,7 +44,7 @@ impl Role {
             Some(script) => sandboxed(repo, notifier, &script),
             None => (repo, notifier),
         };
-        let host = AgentClient::new(agent, secret(&dir.token(&dir.agent_token(), false)?), Arc::clone(&clock))?;
+        let host = AgentClient::new(agent, secret(&DataDir::token(&dir.agent_token(), false)?), Arc::clone(&clock))?;
         let controller = Controller::builder()
             .repo(repo)
             .domains(Arc::new(account.domains()))
@@ -55,7 +55,7 @@ impl Role {
             .build(Settings::new(options.primary_domain.clone()))
             .await?;
         let stop = CancellationToken::new();
-        let api = router(controller.clone(), dir.token(&dir.admin_token(), options.make_tokens)?);
+        let api = router(controller.clone(), DataDir::token(&dir.admin_token(), options.make_tokens)?);
         let stopped = stop.clone();
         let serving = tokio::spawn(async move { serve(listener, api, stopped.cancelled_owned()).await });
         let (deliverer, stopped) = (controller.clone(), stop.clone());

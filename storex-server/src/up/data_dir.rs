@@ -70,7 +70,7 @@ impl DataDir {
     ///
     /// # Errors
     /// `unusable` naming the file, what is wrong with it and what to do.
-    pub(super) fn token(&self, path: &Path, make: bool) -> Result<ApiToken> {
+    pub(super) fn token(path: &Path, make: bool) -> Result<ApiToken> {
         if make && !path.exists() {
             ApiToken::create(path)
         } else {

@@ -18,7 +18,7 @@ pub(super) struct Role {
 impl Role {
     pub(super) async fn start(dir: &DataDir, options: &UpOptions, listener: TcpListener, script: &FaultScript) -> Result<Self> {
         let broken = |error: &dyn std::fmt::Display| Error::new(Code::Unusable, format!("the simulator cannot start: {error}"));
-        let token = secret(&dir.token(&dir.simulator_token(), true)?);
+        let token = secret(&DataDir::token(&dir.simulator_token(), true)?);
         let builder = Simulator::builder()
             .primary_domain(options.primary_domain.as_str())
             .token(token.expose().clone())
@@ -41,8 +41,8 @@ impl Role {
         Ok(Self { edge, stop, task })
     }
 
-    pub(super) fn edge(&self) -> Result<Edge> {
-        Ok(self.edge.clone())
+    pub(super) fn edge(&self) -> Edge {
+        self.edge.clone()
     }
 
     pub(super) async fn stop(self) {
@@ -55,7 +55,7 @@ impl Role {
 
 /// The simulator that another process runs on this data directory.
 pub(super) fn edge_of(dir: &DataDir, port: u16) -> Result<Edge> {
-    let token = secret(&dir.token(&dir.simulator_token(), false)?);
+    let token = secret(&DataDir::token(&dir.simulator_token(), false)?);
     Ok(Edge {
         base_url: format!("http://127.0.0.1:{port}/client/v4"),
         token,

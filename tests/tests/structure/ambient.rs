@@ -4,7 +4,7 @@
 use super::source;
 use super::tree::{self, TextFile};
 
-const CALLS: [&str; 14] = [
+const CALLS: [&str; 16] = [
     "SystemTime::now",
     "Instant::now",
     "Timestamp::now",
@@ -15,6 +15,8 @@ const CALLS: [&str; 14] = [
     "Command::new",
     "fs::write",
     "File::create",
+    "OpenOptions::new",
+    "OFlags::CREATE",
     "remove_dir_all",
     "process::exit",
     "getrandom::",
@@ -41,14 +43,34 @@ const OWNERS: &[Owner] = &[
         why: "the one source of randomness",
     },
     Owner {
-        file: "storex-core/src/atomic.rs",
-        calls: &["fs::write", "File::create", EXPECT],
+        file: "storex-agent/src/atomic.rs",
+        calls: &["OFlags::CREATE"],
         why: "durable files: write, sync, rename",
     },
     Owner {
-        file: "storex-agent/src/atomic.rs",
-        calls: &["fs::write", "File::create", EXPECT],
-        why: "durable files of another owner and mode",
+        file: "storex-agent/src/pm2/home.rs",
+        calls: &["OFlags::CREATE"],
+        why: "the daemon's log, opened for appending, and the lock of its folders",
+    },
+    Owner {
+        file: "storex-redb/src/file.rs",
+        calls: &["OpenOptions::new"],
+        why: "the one database file",
+    },
+    Owner {
+        file: "storex-server/src/token.rs",
+        calls: &["OpenOptions::new"],
+        why: "token files, made once and never replaced",
+    },
+    Owner {
+        file: "storex-server/src/notify.rs",
+        calls: &["OpenOptions::new"],
+        why: "the sink of messages, opened for appending",
+    },
+    Owner {
+        file: "storex-server/src/up/data_dir.rs",
+        calls: &["OpenOptions::new"],
+        why: "the locks of a data directory",
     },
     Owner {
         file: "storex-agent/src/command.rs",
@@ -72,7 +94,7 @@ const OWNERS: &[Owner] = &[
     },
     Owner {
         file: "fakes/src/cloudflare/persist.rs",
-        calls: &["fs::write", "File::create", EXPECT],
+        calls: &["OpenOptions::new"],
         why: "the simulator's state file",
     },
     Owner {
