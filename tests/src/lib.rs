@@ -1,3 +1,4 @@
 //! What tests that need two or more rooms, or a real program, share. Nothing ships from here.
 
+pub mod installation;
 pub mod process;

@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 const STORES_USER: &str = "storex-apps";
 /// How long processes get to end when the agent stops.
 const END_LIMIT: Duration = Duration::from_mins(1);
+/// How often the router is looked at; a dead one is started again.
+const ROUTER_LOOK: Duration = Duration::from_secs(2);
 /// How long the PM2 daemon gets to answer.
 const DAEMON_LIMIT: Duration = Duration::from_secs(20);
 
@@ -82,7 +84,13 @@ impl Role {
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let service = service::router(Arc::new(agent), secret(&token));
-        let task = tokio::spawn(async move { serve(listener, service, stopped.cancelled_owned()).await });
+        let keeper = proxy.clone();
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                () = serve(listener, service, stopped.cancelled_owned()) => {}
+                () = keep_alive(&keeper) => {}
+            }
+        });
         Ok(Self {
             address,
             processes,
@@ -105,6 +113,18 @@ impl Role {
         let proxy = self.proxy.shutdown().await;
         let processes = self.processes.shutdown(END_LIMIT).await;
         proxy.and(processes)
+    }
+}
+
+/// Starts the router again whenever it is gone. Never returns.
+async fn keep_alive(proxy: &NginxProxy) {
+    loop {
+        tokio::time::sleep(ROUTER_LOOK).await;
+        match proxy.revive().await {
+            Ok(false) => {}
+            Ok(true) => tracing::warn!("the router was gone and was started again"),
+            Err(error) => tracing::error!(%error, "the router is gone and could not be started"),
+        }
     }
 }
 
