@@ -154,7 +154,9 @@ impl FaultScript {
         Err(match fault {
             Fault::Refuse(code) => Error::new(code, format!("{name} was refused by the fault script")),
             Fault::Unclear => Error::unclear(Code::Timeout, format!("{name} was lost by the fault script")),
-            Fault::Unavailable if when == When::Before => Error::new(Code::Unavailable, format!("{name} is down by the fault script")),
+            Fault::Unavailable if when == When::Before => {
+                Error::new(Code::Unavailable, format!("{name} is down by the fault script"))
+            }
             Fault::Unavailable => Error::unclear(Code::Unavailable, format!("{name} went down by the fault script")),
             Fault::Hold => {
                 self.held().await;

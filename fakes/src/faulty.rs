@@ -4,9 +4,10 @@ use crate::FaultScript;
 use async_trait::async_trait;
 use std::sync::Arc;
 use storex_core::{
-    Claim, ClaimOutcome, Deployed, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Epoch, Expected, HostFacts, Hostname, Lease, Nonce, Notification,
-    Notifier, Page, Part, PartFacts, Query, RecordFacts, RecordSpec, Result, Row, RowPage, RowWrite, StoreHost, StoreId, StorePackage, StoreRepo, Table,
-    TunnelDocument, TunnelFacts, TunnelId, TunnelRoutes, Visit, Wakeups, ZoneFacts, ZoneId,
+    Claim, ClaimOutcome, Deployed, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Epoch, Expected, HostFacts,
+    Hostname, Lease, Nonce, Notification, Notifier, Page, Part, PartFacts, Query, RecordFacts, RecordSpec, Result, Row, RowPage,
+    RowWrite, StoreHost, StoreId, StorePackage, StoreRepo, Table, TunnelDocument, TunnelFacts, TunnelId, TunnelRoutes, Visit,
+    Wakeups, ZoneFacts, ZoneId,
 };
 
 /// Any implementation of a trait under a [`FaultScript`], which also keeps the history of its calls.

@@ -1,10 +1,13 @@
 //! A whole world in memory: the twins, one fault script over all of them, and controllers that come and go.
 
-use crate::{FaultScript, Faulty, MemoryClock, MemoryDomains, MemoryHost, MemoryNotifier, MemoryStores, MemoryTunnels, SeededEntropy};
+use crate::{
+    FaultScript, Faulty, MemoryClock, MemoryDomains, MemoryHost, MemoryNotifier, MemoryStores, MemoryTunnels, SeededEntropy,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use storex_core::{
-    Controller, DomainProvider, Hostname, Notifier, PortRange, Result, Settings, SingleHost, StoreHost, StoreRepo, Table, TunnelRoutes,
+    Controller, DomainProvider, Hostname, Notifier, PortRange, Result, Settings, SingleHost, StoreHost, StoreRepo, Table,
+    TunnelRoutes,
 };
 
 /// The twins of every trait. Controllers are built on it and may be stopped at any time; the world stays.
@@ -114,12 +117,18 @@ impl World {
         }
         for zone in self.domains.zones() {
             let records = self.domains.records(&zone.id).into_iter();
-            traces.extend(records.filter(|record| record.name != format!("*.{}", self.primary)).map(|record| format!("record {}", record.name)));
+            traces.extend(
+                records
+                    .filter(|record| record.name != format!("*.{}", self.primary))
+                    .map(|record| format!("record {}", record.name)),
+            );
         }
         traces.extend(self.host.stores().iter().map(|store| format!("deployment {store}")));
         traces.extend(self.stores.claims().iter().map(|claim| format!("claim {}/{}", claim.namespace, claim.name)));
         let kept = |table: Table| !matches!(table, Table::Operations | Table::Platform);
-        traces.extend(self.stores.dump().keys().filter(|(table, _)| kept(*table)).map(|(table, id)| format!("document {table}/{id}")));
+        traces.extend(
+            self.stores.dump().keys().filter(|(table, _)| kept(*table)).map(|(table, id)| format!("document {table}/{id}")),
+        );
         traces
     }
 }

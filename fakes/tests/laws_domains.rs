@@ -25,10 +25,7 @@ async fn the_twin_of_zones_and_records_obeys_them_through_an_empty_fault_script(
     let script = FaultScript::new();
     let subject: Arc<dyn DomainProvider> = Arc::new(Faulty::new(flawed_domains::sound(), script.clone()));
     assert_eq!(broken_laws(&domain_provider::laws(), &subject).await, []);
-    assert!(
-        script.count("domains.ensure_records") > 20,
-        "the wrapper was in the way of the calls"
-    );
+    assert!(script.count("domains.ensure_records") > 20, "the wrapper was in the way of the calls");
 }
 
 #[tokio::test]
@@ -74,49 +71,24 @@ async fn the_controls_of_the_twin_put_in_what_storex_did_not_make() {
 
     let name = "bluepeak-shop.com".parse().unwrap();
     let zone = world.insert_foreign_zone(&name);
-    assert_eq!(
-        world.clone().find_zone(&name).await.unwrap(),
-        Some(zone.clone()),
-        "clones share one world"
-    );
+    assert_eq!(world.clone().find_zone(&name).await.unwrap(), Some(zone.clone()), "clones share one world");
     world.activate(&zone.id).unwrap();
     assert_eq!(world.zones()[1].status, ZoneStatus::Active);
 
-    let spec = RecordSpec {
-        record_type: RecordType::A,
-        name: name.to_string(),
-        content: "198.51.100.7".to_owned(),
-        proxied: false,
-    };
+    let spec =
+        RecordSpec { record_type: RecordType::A, name: name.to_string(), content: "198.51.100.7".to_owned(), proxied: false };
     let foreign = world.insert_foreign_record(&zone.id, &spec).unwrap();
-    assert_eq!(
-        (foreign.comment.as_ref(), world.records(&zone.id)),
-        (None, vec![foreign.clone()])
-    );
+    assert_eq!((foreign.comment.as_ref(), world.records(&zone.id)), (None, vec![foreign.clone()]));
     let mark = "storex/1 i=0a1b2c3d s=12345 e=a.0f".parse().unwrap();
-    let cx = EffectCx {
-        mark,
-        epoch: Epoch(1),
-        deadline: Timestamp::MAX,
-    };
-    let alias = RecordSpec {
-        record_type: RecordType::Cname,
-        content: "t.net".to_owned(),
-        ..spec
-    };
-    let error = world
-        .ensure_records(&cx, &zone.id, std::slice::from_ref(&alias))
-        .await
-        .expect_err("in the way");
+    let cx = EffectCx { mark, epoch: Epoch(1), deadline: Timestamp::MAX };
+    let alias = RecordSpec { record_type: RecordType::Cname, content: "t.net".to_owned(), ..spec };
+    let error = world.ensure_records(&cx, &zone.id, std::slice::from_ref(&alias)).await.expect_err("in the way");
     assert_eq!(error.code(), Code::ForeignObject);
 
     let tunnels = MemoryTunnels::new();
     let tunnel = tunnels.ensure(&cx, "storex-main").await.unwrap();
     assert_eq!(tunnels.overwrite(&tunnel.id, TunnelDocument::default()).unwrap(), 1);
     assert_eq!(tunnels.clone().tunnels(), std::slice::from_ref(&tunnel));
-    let error = tunnels
-        .store(&cx, &tunnel.id, &TunnelDocument::default(), 0)
-        .await
-        .expect_err("somebody else wrote");
+    let error = tunnels.store(&cx, &tunnel.id, &TunnelDocument::default(), 0).await.expect_err("somebody else wrote");
     assert_eq!(error.code(), Code::VersionConflict);
 }

@@ -28,11 +28,7 @@ async fn the_twin_keeps_every_law() {
 async fn every_law_is_failed_by_a_twin_with_one_defect_and_every_defect_is_found() {
     let mut unfailed: BTreeSet<&str> = LAWS.iter().map(|law| law.id).collect();
     for defect in DEFECTS {
-        let host: Arc<dyn StoreHost> = Arc::new(Defective {
-            host: twin(),
-            defect,
-            calls: AtomicU64::new(0),
-        });
+        let host: Arc<dyn StoreHost> = Arc::new(Defective { host: twin(), defect, calls: AtomicU64::new(0) });
         let broken = broken_laws(LAWS, &host).await;
         assert!(!broken.is_empty(), "{defect:?} is not found by any law");
         for (id, _) in broken {
@@ -61,27 +57,11 @@ async fn a_silent_store_is_refused_with_its_log_and_leaves_no_process() {
     host.apply(&cx("2f"), &package, Part::Environment).await.unwrap();
     let error = host.apply(&cx("3f"), &package, Part::Process).await.unwrap_err();
     assert_eq!(error.code(), Code::ProcessNotServing);
-    assert!(
-        error
-            .context()
-            .any(|(key, value)| key == "log" && value.contains("does not listen")),
-        "{error}"
-    );
-    assert!(
-        !host
-            .find(&package.store_id)
-            .await
-            .unwrap()
-            .unwrap()
-            .parts
-            .contains_key(&Part::Process)
-    );
+    assert!(error.context().any(|(key, value)| key == "log" && value.contains("does not listen")), "{error}");
+    assert!(!host.find(&package.store_id).await.unwrap().unwrap().parts.contains_key(&Part::Process));
     host.unsilence("oceanbreeze");
     host.apply(&cx("3f"), &package, Part::Process).await.unwrap();
-    assert_eq!(
-        host.history().last().map(String::as_str),
-        Some("apply oceanbreeze-12345 process")
-    );
+    assert_eq!(host.history().last().map(String::as_str), Some("apply oceanbreeze-12345 process"));
     assert_eq!(host.stores(), [package.store_id]);
 }
 
@@ -159,10 +139,7 @@ impl Defective {
 
     /// A mark the twin has never seen.
     fn new_mark(&self, mark: &Mark) -> Mark {
-        Mark {
-            effect: format!("n{}", self.number()).parse().unwrap(),
-            ..mark.clone()
-        }
+        Mark { effect: format!("n{}", self.number()).parse().unwrap(), ..mark.clone() }
     }
 
     fn context(&self, cx: &EffectCx) -> EffectCx {
@@ -190,9 +167,7 @@ impl Defective {
 
     async fn used_ports(&self) -> Vec<Port> {
         let deployed = self.host.list().await.unwrap();
-        let ports = deployed
-            .iter()
-            .filter_map(|one| one.parts.get(&Part::Process)?.detail.get("port")?.as_u64());
+        let ports = deployed.iter().filter_map(|one| one.parts.get(&Part::Process)?.detail.get("port")?.as_u64());
         ports.map(|port| u16::try_from(port).unwrap().try_into().unwrap()).collect()
     }
 }
@@ -212,11 +187,7 @@ impl StoreHost for Defective {
     }
 
     async fn find(&self, store: &StoreId) -> Result<Option<Deployed>> {
-        let empty = Deployed {
-            store_id: store.clone(),
-            epoch: Epoch(0),
-            parts: [].into(),
-        };
+        let empty = Deployed { store_id: store.clone(), epoch: Epoch(0), parts: [].into() };
         match self.host.find(store).await? {
             Some(_) if self.has(Defect::ForgetsWhatItWasTold) => Ok(None),
             None if self.has(Defect::KnowsEveryStore) => Ok(Some(empty)),
@@ -240,23 +211,13 @@ impl StoreHost for Defective {
                 package.environment.insert("PORT".to_owned(), free.get().into());
             }
             Defect::SharesNames if part == Part::Route => {
-                package
-                    .environment
-                    .insert("DOMAIN".to_owned(), format!("n{}.laws-shop.com", self.number()).into());
+                package.environment.insert("DOMAIN".to_owned(), format!("n{}.laws-shop.com", self.number()).into());
             }
             Defect::LosesEveryFifthApply if self.number() % 5 == 4 => {
-                return Ok(PartFacts {
-                    mark: cx.mark.clone(),
-                    digest: String::new(),
-                    detail: Value::Null,
-                });
+                return Ok(PartFacts { mark: cx.mark.clone(), digest: String::new(), detail: Value::Null });
             }
             Defect::StartsWithoutFiles => {
-                let other = |step| EffectCx {
-                    mark: self.new_mark(&cx.mark),
-                    deadline: step,
-                    ..cx.clone()
-                };
+                let other = |step| EffectCx { mark: self.new_mark(&cx.mark), deadline: step, ..cx.clone() };
                 self.host.apply(&other(cx.deadline), &package, Part::Files).await?;
                 self.host.apply(&other(cx.deadline), &package, Part::Environment).await?;
             }
@@ -267,26 +228,13 @@ impl StoreHost for Defective {
 
     async fn withdraw(&self, cx: &EffectCx, store: &StoreId, part: Part) -> Result<()> {
         let cx = self.context(cx);
-        let stands = self
-            .host
-            .find(store)
-            .await?
-            .is_some_and(|found| found.parts.contains_key(&part));
+        let stands = self.host.find(store).await?.is_some_and(|found| found.parts.contains_key(&part));
         match self.defect {
             Defect::RefusesAbsent if !stands => Err(storex_core::Error::new(Code::NotFound, "absent")),
             Defect::WithdrawsNothing => Ok(()),
             Defect::WithdrawsEverything => {
                 for part in Part::ALL {
-                    self.host
-                        .withdraw(
-                            &EffectCx {
-                                mark: self.new_mark(&cx.mark),
-                                ..cx.clone()
-                            },
-                            store,
-                            part,
-                        )
-                        .await?;
+                    self.host.withdraw(&EffectCx { mark: self.new_mark(&cx.mark), ..cx.clone() }, store, part).await?;
                 }
                 Ok(())
             }
@@ -303,14 +251,8 @@ impl StoreHost for Defective {
 
     async fn visit(&self, name: &Hostname, path: &str) -> Result<Visit> {
         match self.defect {
-            Defect::AnswersForNobody => Ok(Visit {
-                status: 502,
-                body: String::new(),
-            }),
-            Defect::AnswersForEverybody => Ok(Visit {
-                status: 200,
-                body: String::new(),
-            }),
+            Defect::AnswersForNobody => Ok(Visit { status: 502, body: String::new() }),
+            Defect::AnswersForEverybody => Ok(Visit { status: 200, body: String::new() }),
             _ => self.host.visit(name, path).await,
         }
     }

@@ -33,12 +33,7 @@ fn workshop(defect: Option<Defect>) -> Arc<Workshop> {
     let leaked: Leaked = Leaked::default();
     let supervisor: Arc<dyn ProcessSupervisor> = match defect {
         None => Arc::new(twin.clone()),
-        Some(defect) => Arc::new(Defective {
-            twin: twin.clone(),
-            defect,
-            leaked: Arc::clone(&leaked),
-            logs: Mutex::default(),
-        }),
+        Some(defect) => Arc::new(Defective { twin: twin.clone(), defect, leaked: Arc::clone(&leaked), logs: Mutex::default() }),
     };
     let (losing, killing, living) = (twin.clone(), twin.clone(), twin);
     Arc::new(Workshop {

@@ -38,10 +38,7 @@ async fn every_law_of_the_router_is_failed_by_a_broken_twin_and_every_broken_twi
     for (defect, aimed_at) in BrokenProxy::ALL {
         let subject: Arc<dyn ProxyWriter> = Arc::new(BrokenProxy::new(*defect));
         let broken = broken_laws(&laws, &subject).await;
-        assert!(
-            broken.iter().any(|(id, _)| id == aimed_at),
-            "{defect:?} keeps {aimed_at}; it broke {broken:?}"
-        );
+        assert!(broken.iter().any(|(id, _)| id == aimed_at), "{defect:?} keeps {aimed_at}; it broke {broken:?}");
         idle.remove(aimed_at);
     }
     assert_eq!(idle, BTreeSet::new(), "laws no broken twin is aimed at");
@@ -55,10 +52,7 @@ async fn every_law_of_store_files_is_failed_by_a_broken_twin_and_every_broken_tw
         let subject: Arc<dyn StoreFiles> = Arc::new(BrokenFiles::new(*defect));
         let broken = broken_laws(&laws, &subject).await;
         for law in *aimed_at {
-            assert!(
-                broken.iter().any(|(id, _)| id == law),
-                "{defect:?} keeps {law}; it broke {broken:?}"
-            );
+            assert!(broken.iter().any(|(id, _)| id == law), "{defect:?} keeps {law}; it broke {broken:?}");
             idle.remove(law);
         }
     }

@@ -45,11 +45,7 @@ async fn every_broken_twin_fails_a_law_and_every_law_is_failed_by_a_broken_twin(
     let mut harmless = Vec::new();
     for twist in Twist::ALL {
         let inner = MemoryStores::new(Arc::new(MemoryClock::new()));
-        let broken: Vec<&str> = judge(Arc::new(Twin::new(inner, *twist)))
-            .await
-            .into_iter()
-            .map(|(law, _)| law)
-            .collect();
+        let broken: Vec<&str> = judge(Arc::new(Twin::new(inner, *twist))).await.into_iter().map(|(law, _)| law).collect();
         println!("{:<24} breaks {}", format!("{twist:?}"), broken.join(" "));
         if broken.is_empty() {
             harmless.push(*twist);
@@ -58,11 +54,7 @@ async fn every_broken_twin_fails_a_law_and_every_law_is_failed_by_a_broken_twin(
             failed_by.entry(law).or_default().push(*twist);
         }
     }
-    let idle: Vec<&str> = failed_by
-        .iter()
-        .filter(|(_, twists)| twists.is_empty())
-        .map(|(law, _)| *law)
-        .collect();
+    let idle: Vec<&str> = failed_by.iter().filter(|(_, twists)| twists.is_empty()).map(|(law, _)| *law).collect();
     println!(
         "{} broken twins, {} laws, {} harmless twins, {} laws none fails",
         Twist::ALL.len(),
@@ -77,11 +69,7 @@ async fn every_broken_twin_fails_a_law_and_every_law_is_failed_by_a_broken_twin(
 async fn clones_share_rows_claims_and_leases_and_voided_leases_are_free() {
     let repo = MemoryStores::new(Arc::new(SystemClock));
     let restarted = repo.clone();
-    let lease = |holder: &str| Lease {
-        name: "store".to_owned(),
-        holder: holder.to_owned(),
-        duration: Duration::from_secs(1000),
-    };
+    let lease = |holder: &str| Lease { name: "store".to_owned(), holder: holder.to_owned(), duration: Duration::from_secs(1000) };
     let first = repo.acquire(&lease("a")).await.unwrap();
     assert_eq!(restarted.acquire(&lease("b")).await.unwrap(), None);
     restarted.void_leases();

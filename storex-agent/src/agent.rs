@@ -134,9 +134,7 @@ impl StoreHost for Agent {
     }
 
     async fn visit(&self, name: &Hostname, path: &str) -> Result<Visit> {
-        visit::get(self.inner.settings.router, name, path)
-            .await
-            .map_err(|error| error.during("agent.visit"))
+        visit::get(self.inner.settings.router, name, path).await.map_err(|error| error.during("agent.visit"))
     }
 
     async fn log_tail(&self, store: &StoreId, lines: usize) -> Result<Vec<String>> {

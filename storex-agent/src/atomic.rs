@@ -72,9 +72,7 @@ pub fn sync(folder: BorrowedFd<'_>) -> Result<()> {
 /// `unavailable` naming the path.
 pub fn make_dir(path: &Path, mode: u32, owner: Owner) -> Result<()> {
     let (parent, name) = split(path)?;
-    make_dir_at(parent.as_fd(), name, mode, owner)
-        .map(drop)
-        .map_err(|error| error.with("path", path.display()))
+    make_dir_at(parent.as_fd(), name, mode, owner).map(drop).map_err(|error| error.with("path", path.display()))
 }
 
 /// [`make_dir`], below an open directory; answers the directory, open.
@@ -111,11 +109,7 @@ fn split(path: &Path) -> Result<(OwnedFd, &str)> {
     let unusable = || Error::new(Code::Unavailable, "the path has no folder and name").with("path", path.display());
     let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(unusable)?;
     let folder = path.parent().ok_or_else(unusable)?;
-    let folder = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let open = rustix::fs::open(folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|errno| refused("cannot open the folder", errno).with("path", path.display()))?;
     Ok((open, name))
@@ -137,8 +131,7 @@ fn begin(folder: BorrowedFd<'_>) -> Result<(String, File)> {
 }
 
 fn fill(mut file: File, bytes: &[u8], mode: u32, owner: Owner) -> Result<()> {
-    file.write_all(bytes)
-        .map_err(|error| Error::new(Code::Unavailable, format!("cannot write the file: {error}")))?;
+    file.write_all(bytes).map_err(|error| Error::new(Code::Unavailable, format!("cannot write the file: {error}")))?;
     dress(file.as_fd(), mode, owner)?;
     rustix::fs::fsync(&file).map_err(|errno| refused("cannot sync the file", errno))
 }
@@ -171,10 +164,7 @@ mod tests {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
     fn names(folder: &Path) -> Vec<String> {
-        fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect()
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 
     #[test]

@@ -55,9 +55,7 @@ impl AgentClient {
         let tls = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| broken(&error))?;
-        let tls = tls
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
+        let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
         let http = Client::builder()
             .tls_backend_preconfigured(tls)
             .no_proxy()
@@ -65,12 +63,7 @@ impl AgentClient {
             .connect_timeout(CONNECT)
             .build()
             .map_err(|error| broken(&error))?;
-        Ok(Self {
-            base,
-            token: Arc::new(token),
-            http,
-            clock,
-        })
+        Ok(Self { base, token: Arc::new(token), http, clock })
     }
 
     fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
@@ -96,38 +89,23 @@ impl AgentClient {
 
 async fn answer<T: DeserializeOwned>(request: RequestBuilder, nature: Nature) -> Result<T> {
     let doubt = |error: Error| {
-        if nature == Nature::Changes {
-            error.into_unclear()
-        } else {
-            error
-        }
+        if nature == Nature::Changes { error.into_unclear() } else { error }
     };
     let response = request.send().await.map_err(|error| failure(&error, nature))?;
     let status = response.status();
-    let content_type = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
+    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let body = response.bytes().await.map_err(|error| failure(&error, nature))?;
     if !status.is_success() {
         let error = problem_of(status.as_u16(), content_type.as_deref(), &body);
         return Err(in_the_package(error));
     }
-    serde_json::from_slice(&body).map_err(|error| {
-        doubt(Error::new(
-            Code::HostRefused,
-            format!("the store host's answer cannot be read: {error}"),
-        ))
-    })
+    serde_json::from_slice(&body)
+        .map_err(|error| doubt(Error::new(Code::HostRefused, format!("the store host's answer cannot be read: {error}"))))
 }
 
 /// The service points into its document; a [`StoreHost`] points into the package.
 fn in_the_package(error: Error) -> Error {
-    let pointer = error
-        .pointer_str()
-        .and_then(|pointer| pointer.strip_prefix(PACKAGE))
-        .map(str::to_owned);
+    let pointer = error.pointer_str().and_then(|pointer| pointer.strip_prefix(PACKAGE)).map(str::to_owned);
     match pointer {
         Some(pointer) => error.pointer(pointer),
         None => error,
@@ -137,17 +115,9 @@ fn in_the_package(error: Error) -> Error {
 /// A connection that never came about carried nothing; any later failure leaves a change in doubt.
 fn failure(error: &reqwest::Error, nature: Nature) -> Error {
     // The error's own text names the URL only; the token is in a header.
-    let code = if error.is_timeout() && !error.is_connect() {
-        Code::Timeout
-    } else {
-        Code::Unavailable
-    };
+    let code = if error.is_timeout() && !error.is_connect() { Code::Timeout } else { Code::Unavailable };
     let told = Error::new(code, format!("the store host did not answer: {}", innermost(error)));
-    if nature == Nature::Changes && !error.is_connect() {
-        told.into_unclear()
-    } else {
-        told
-    }
+    if nature == Nature::Changes && !error.is_connect() { told.into_unclear() } else { told }
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {
@@ -165,10 +135,7 @@ impl StoreHost for AgentClient {
     }
 
     async fn find(&self, store: &StoreId) -> Result<Option<Deployed>> {
-        match self
-            .read(self.request(Method::GET, &["deployments", &store.to_string()]))
-            .await
-        {
+        match self.read(self.request(Method::GET, &["deployments", &store.to_string()])).await {
             Err(error) if error.code() == Code::NotFound => Ok(None),
             found => found.map(Some),
         }
@@ -180,16 +147,9 @@ impl StoreHost for AgentClient {
     }
 
     async fn apply(&self, cx: &EffectCx, package: &StorePackage, part: Part) -> Result<PartFacts> {
-        let body = SentDeployment {
-            store_deployment: package,
-            apply: &[part],
-            mark: &cx.mark,
-            epoch: cx.epoch,
-            deadline: cx.deadline,
-        };
-        let mut applied: Applied = self
-            .change(cx, self.request(Method::POST, &["deployments"]).json(&body))
-            .await?;
+        let body =
+            SentDeployment { store_deployment: package, apply: &[part], mark: &cx.mark, epoch: cx.epoch, deadline: cx.deadline };
+        let mut applied: Applied = self.change(cx, self.request(Method::POST, &["deployments"]).json(&body)).await?;
         applied
             .parts
             .remove(&part)
@@ -203,24 +163,16 @@ impl StoreHost for AgentClient {
             ("epoch", cx.epoch.to_string()),
             ("deadline", cx.deadline.to_string()),
         ];
-        let request = self
-            .request(Method::DELETE, &["deployments", &store.to_string()])
-            .query(&query);
+        let request = self.request(Method::DELETE, &["deployments", &store.to_string()]).query(&query);
         self.change::<serde_json::Value>(cx, request).await.map(drop)
     }
 
     async fn visit(&self, name: &Hostname, path: &str) -> Result<Visit> {
-        self.read(
-            self.request(Method::GET, &["visit"])
-                .query(&[("host", name.as_str()), ("path", path)]),
-        )
-        .await
+        self.read(self.request(Method::GET, &["visit"]).query(&[("host", name.as_str()), ("path", path)])).await
     }
 
     async fn log_tail(&self, store: &StoreId, lines: usize) -> Result<Vec<String>> {
-        let request = self
-            .request(Method::GET, &["deployments", &store.to_string(), "logs"])
-            .query(&[("lines", lines)]);
+        let request = self.request(Method::GET, &["deployments", &store.to_string(), "logs"]).query(&[("lines", lines)]);
         let answer: Lines = self.read(request).await?;
         Ok(answer.lines)
     }

@@ -66,14 +66,7 @@ impl Finished {
 impl Program {
     /// The program at this path. The path is used as it is: no search in `PATH`, no shell.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            args: Vec::new(),
-            env: Vec::new(),
-            directory: None,
-            user: None,
-            output: None,
-        }
+        Self { path: path.into(), args: Vec::new(), env: Vec::new(), directory: None, user: None, output: None }
     }
 
     /// Adds one argument.
@@ -138,10 +131,7 @@ impl Program {
             kill_group(group);
             // Reaps it; a killed process ends, however long the kernel takes.
             let _ended = child.wait().await;
-            return Err(Error::unclear(
-                Code::Timeout,
-                format!("{name} did not end within {limit:?} and was killed"),
-            ));
+            return Err(Error::unclear(Code::Timeout, format!("{name} did not end within {limit:?} and was killed")));
         };
         let status = status.map_err(|error| Error::unclear(Code::Internal, format!("the end of {name} was lost: {error}")))?;
         Ok(Finished { status, stdout, stderr })
@@ -158,10 +148,7 @@ impl Program {
     #[expect(clippy::disallowed_methods, reason = "the one place that runs programs")]
     fn launch(self, captured: bool, kill_on_drop: bool) -> Result<Child> {
         let mut command = Command::new(&self.path);
-        command
-            .args(&self.args)
-            .env_clear()
-            .envs(self.env.iter().map(|(key, value)| (key, value)));
+        command.args(&self.args).env_clear().envs(self.env.iter().map(|(key, value)| (key, value)));
         command.stdin(Stdio::null()).process_group(0).kill_on_drop(kill_on_drop);
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
@@ -170,10 +157,7 @@ impl Program {
             command.uid(user.uid).gid(user.gid);
         }
         let (stdout, stderr) = match self.output {
-            Some(file) => (
-                Stdio::from(file.try_clone().map_err(|error| cannot_start(&self.path, &error))?),
-                Stdio::from(file),
-            ),
+            Some(file) => (Stdio::from(file.try_clone().map_err(|error| cannot_start(&self.path, &error))?), Stdio::from(file)),
             None if captured => (Stdio::piped(), Stdio::piped()),
             None => (Stdio::null(), Stdio::null()),
         };
@@ -188,10 +172,7 @@ impl fmt::Debug for Program {
         let names: Vec<&OsString> = self.env.iter().map(|(key, _)| key).collect();
         let mut shown = f.debug_struct("Program");
         shown.field("path", &self.path).field("args", &self.args).field("env", &names);
-        shown
-            .field("directory", &self.directory)
-            .field("user", &self.user)
-            .finish_non_exhaustive()
+        shown.field("directory", &self.directory).field("user", &self.user).finish_non_exhaustive()
     }
 }
 
@@ -231,12 +212,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_sees_only_the_variables_it_is_given() {
-        let finished = Program::new("/usr/bin/env")
-            .env("ONE", "1")
-            .env("TWO", "a b")
-            .run(LONG)
-            .await
-            .unwrap();
+        let finished = Program::new("/usr/bin/env").env("ONE", "1").env("TWO", "a b").run(LONG).await.unwrap();
         assert!(finished.status.success());
         assert_eq!(finished.stdout_text(), "ONE=1\nTWO=a b");
         let callers = std::env::vars_os().count();
@@ -245,33 +221,20 @@ mod tests {
 
     #[tokio::test]
     async fn arguments_arrive_as_they_are() {
-        let finished = Program::new("/bin/echo")
-            .arg("$HOME; *")
-            .args(["'a'", "b c"])
-            .run(LONG)
-            .await
-            .unwrap();
+        let finished = Program::new("/bin/echo").arg("$HOME; *").args(["'a'", "b c"]).run(LONG).await.unwrap();
         assert_eq!(finished.stdout_text(), "$HOME; * 'a' b c");
     }
 
     #[tokio::test]
     async fn output_beyond_the_limit_is_dropped_and_the_program_ends_by_itself() {
-        let finished = Program::new("/usr/bin/head")
-            .args(["-c", "300000", "/dev/zero"])
-            .run(LONG)
-            .await
-            .unwrap();
+        let finished = Program::new("/usr/bin/head").args(["-c", "300000", "/dev/zero"]).run(LONG).await.unwrap();
         assert!(finished.status.success());
         assert_eq!(finished.stdout.len(), KEPT_OUTPUT);
     }
 
     #[tokio::test]
     async fn a_program_that_does_not_end_is_killed_and_its_effect_is_in_doubt() {
-        let error = Program::new("/bin/sleep")
-            .arg("1000")
-            .run(Duration::from_millis(50))
-            .await
-            .unwrap_err();
+        let error = Program::new("/bin/sleep").arg("1000").run(Duration::from_millis(50)).await.unwrap_err();
         assert_eq!((error.code(), error.is_unclear()), (Code::Timeout, true));
     }
 
@@ -284,29 +247,15 @@ mod tests {
 
     #[tokio::test]
     async fn an_exit_status_and_error_output_are_answers() {
-        let finished = Program::new("/bin/cat")
-            .directory("/")
-            .arg("nonexistent-file")
-            .run(LONG)
-            .await
-            .unwrap();
+        let finished = Program::new("/bin/cat").directory("/").arg("nonexistent-file").run(LONG).await.unwrap();
         assert!(!finished.status.success());
-        assert!(
-            finished.stderr_text().contains("nonexistent-file"),
-            "{}",
-            finished.stderr_text()
-        );
+        assert!(finished.stderr_text().contains("nonexistent-file"), "{}", finished.stderr_text());
     }
 
     #[tokio::test]
     async fn output_goes_to_the_file_when_there_is_one() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let finished = Program::new("/bin/echo")
-            .arg("hello")
-            .output_file(file.reopen().unwrap())
-            .run(LONG)
-            .await
-            .unwrap();
+        let finished = Program::new("/bin/echo").arg("hello").output_file(file.reopen().unwrap()).run(LONG).await.unwrap();
         assert!(finished.stdout.is_empty());
         let mut text = String::new();
         file.reopen().unwrap().read_to_string(&mut text).unwrap();

@@ -95,23 +95,14 @@ pub fn program(pid: u32) -> Option<PathBuf> {
 /// The argument vector as it is now; a process may have rewritten it. Invalid UTF-8 is replaced.
 pub fn arguments(pid: u32) -> Vec<String> {
     let text = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    text.split(|byte| *byte == 0)
-        .filter(|part| !part.is_empty())
-        .map(|part| String::from_utf8_lossy(part).into_owned())
-        .collect()
+    text.split(|byte| *byte == 0).filter(|part| !part.is_empty()).map(|part| String::from_utf8_lossy(part).into_owned()).collect()
 }
 
 /// The environment the process was started with; `None` when it may not be read. Names and values that are not UTF-8 are left out.
 pub fn environment(pid: u32) -> Option<BTreeMap<String, String>> {
     let mut text = Vec::new();
-    File::open(format!("/proc/{pid}/environ"))
-        .ok()?
-        .take(ENVIRON_LIMIT)
-        .read_to_end(&mut text)
-        .ok()?;
-    let pairs = text
-        .split(|byte| *byte == 0)
-        .filter_map(|pair| std::str::from_utf8(pair).ok()?.split_once('='));
+    File::open(format!("/proc/{pid}/environ")).ok()?.take(ENVIRON_LIMIT).read_to_end(&mut text).ok()?;
+    let pairs = text.split(|byte| *byte == 0).filter_map(|pair| std::str::from_utf8(pair).ok()?.split_once('='));
     Some(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
 }
 
@@ -123,12 +114,7 @@ mod tests {
     #[test]
     fn a_name_with_spaces_and_parentheses_does_not_shift_the_fields() {
         let plain = "812 (node) S 1 812 812 0 -1 4194304 9 8 7 6 5 4 3 2 20 0 11 0 987654 1 2 3";
-        let wanted = Stat {
-            state: 'S',
-            parent: 1,
-            group: 812,
-            start_ticks: 987_654,
-        };
+        let wanted = Stat { state: 'S', parent: 1, group: 812, start_ticks: 987_654 };
         assert_eq!(Stat::parse(plain), Some(wanted));
         assert_eq!(Stat::parse(&plain.replace("(node)", "(a) R 7 (b c)")), Some(wanted));
         assert_eq!(Stat::parse("812 (node) S 1"), None);
@@ -137,34 +123,21 @@ mod tests {
 
     #[test]
     fn an_ended_process_is_not_alive() {
-        let zombie = Stat {
-            state: 'Z',
-            parent: 1,
-            group: 2,
-            start_ticks: 3,
-        };
+        let zombie = Stat { state: 'Z', parent: 1, group: 2, start_ticks: 3 };
         assert!(!zombie.is_alive());
         assert!(Stat { state: 'R', ..zombie }.is_alive());
     }
 
     #[test]
     fn a_process_with_two_users_has_none() {
-        assert_eq!(
-            one_uid("Name:\tnode\nUid:\t999\t999\t999\t999\nGid:\t1\t1\t1\t1\n"),
-            Some(999)
-        );
+        assert_eq!(one_uid("Name:\tnode\nUid:\t999\t999\t999\t999\nGid:\t1\t1\t1\t1\n"), Some(999));
         assert_eq!(one_uid("Uid:\t999\t0\t999\t999\n"), None);
         assert_eq!(one_uid("Name:\tnode\n"), None);
     }
 
     #[tokio::test]
     async fn a_running_program_is_described_by_its_pid() {
-        let mut child = Program::new("/bin/sleep")
-            .arg("1000")
-            .env("MARK", "x=y")
-            .directory("/usr")
-            .spawn()
-            .unwrap();
+        let mut child = Program::new("/bin/sleep").arg("1000").env("MARK", "x=y").directory("/usr").spawn().unwrap();
         let pid = child.id().unwrap();
         // Its environment is the last that the kernel sets up.
         while environment(pid).is_none_or(|environment| environment.is_empty()) {
@@ -176,10 +149,7 @@ mod tests {
         assert_eq!(directory(pid).unwrap(), PathBuf::from("/usr"));
         assert_eq!(program(pid).unwrap(), fs::canonicalize("/bin/sleep").unwrap());
         assert_eq!(arguments(pid), ["/bin/sleep", "1000"]);
-        assert_eq!(
-            environment(pid).unwrap().into_iter().collect::<Vec<_>>(),
-            [("MARK".to_owned(), "x=y".to_owned())]
-        );
+        assert_eq!(environment(pid).unwrap().into_iter().collect::<Vec<_>>(), [("MARK".to_owned(), "x=y".to_owned())]);
         child.kill().await.unwrap();
         assert!(!is_alive(pid, ticks));
     }

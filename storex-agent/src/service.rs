@@ -34,10 +34,7 @@ pub(crate) struct Shared {
 
 /// The service over this host. Every route but `/healthz` wants `Authorization: Bearer` with the token.
 pub fn router(host: Arc<dyn StoreHost>, token: Secret<String>) -> Router {
-    let shared = Shared {
-        host,
-        token: Arc::new(token),
-    };
+    let shared = Shared { host, token: Arc::new(token) };
     let guarded = Router::new()
         .route("/v1/deployments", get(deployments::list).post(deployments::apply))
         .route("/v1/deployments/{id}", get(deployments::find).delete(deployments::withdraw))
@@ -50,7 +47,5 @@ pub fn router(host: Arc<dyn StoreHost>, token: Secret<String>) -> Router {
         })
         .layer(middleware::from_fn_with_state(shared.clone(), access::check))
         .with_state(shared);
-    Router::new()
-        .route("/healthz", get(deployments::health))
-        .fallback_service(guarded)
+    Router::new().route("/healthz", get(deployments::health)).fallback_service(guarded)
 }

@@ -68,11 +68,7 @@ impl Tools {
         };
         Ok(Self {
             node: first("node", named.node.as_ref(), below("bin", "node", programs))?,
-            pm2_daemon: first(
-                "PM2",
-                named.pm2_daemon.as_ref(),
-                below("node_modules", "pm2/lib/Daemon.js", modules),
-            )?,
+            pm2_daemon: first("PM2", named.pm2_daemon.as_ref(), below("node_modules", "pm2/lib/Daemon.js", modules))?,
             nginx: first("nginx", named.nginx.as_ref(), below("bin", "nginx", programs))?,
         })
     }
@@ -83,31 +79,15 @@ impl Tools {
     /// # Errors
     /// `unusable` naming the program, the version found and the one needed.
     pub async fn check_versions(&self, user: Option<&User>) -> Result<ToolVersions> {
-        let package = self
-            .pm2_daemon
-            .parent()
-            .and_then(Path::parent)
-            .map(|root| root.join("package.json"))
-            .unwrap_or_default();
-        let probe = Program::new(&self.node)
-            .args(["-e", PROBE])
-            .arg(&self.pm2_daemon)
-            .arg(package);
+        let package = self.pm2_daemon.parent().and_then(Path::parent).map(|root| root.join("package.json")).unwrap_or_default();
+        let probe = Program::new(&self.node).args(["-e", PROBE]).arg(&self.pm2_daemon).arg(package);
         let finished = probe.directory("/").user(user.cloned()).run(Duration::from_secs(30)).await?;
         let answer = finished.stdout_text();
         let Some((node, pm2)) = answer.split_once(' ').filter(|_| finished.status.success()) else {
             let who = user.map_or_else(|| "this user".to_owned(), |user| format!("the user {}", user.name));
-            let why = finished
-                .stderr_text()
-                .lines()
-                .find(|line| line.contains("Error"))
-                .unwrap_or("it answers nothing")
-                .to_owned();
-            let what = format!(
-                "{who} cannot use {} with {}: {why}; {REMEDY}",
-                self.node.display(),
-                self.pm2_daemon.display()
-            );
+            let why =
+                finished.stderr_text().lines().find(|line| line.contains("Error")).unwrap_or("it answers nothing").to_owned();
+            let what = format!("{who} cannot use {} with {}: {why}; {REMEDY}", self.node.display(), self.pm2_daemon.display());
             return Err(Error::new(Code::Unusable, what));
         };
         if !node_serves(node) {
@@ -119,36 +99,23 @@ impl Tools {
         if pm2 != PM2_VERSION {
             return Err(Error::new(
                 Code::Unusable,
-                format!(
-                    "PM2 at {} is {pm2}; exactly {PM2_VERSION} is needed; {REMEDY}",
-                    self.pm2_daemon.display()
-                ),
+                format!("PM2 at {} is {pm2}; exactly {PM2_VERSION} is needed; {REMEDY}", self.pm2_daemon.display()),
             ));
         }
-        Ok(ToolVersions {
-            node: node.to_owned(),
-            pm2: pm2.to_owned(),
-        })
+        Ok(ToolVersions { node: node.to_owned(), pm2: pm2.to_owned() })
     }
 }
 
 fn first(what: &str, named: Option<&PathBuf>, candidates: Vec<PathBuf>) -> Result<PathBuf> {
     if let Some(path) = named {
-        let missing = || {
-            Error::new(
-                Code::Unusable,
-                format!("{what} was named as {}, which is no file", path.display()),
-            )
-        };
+        let missing = || Error::new(Code::Unusable, format!("{what} was named as {}, which is no file", path.display()));
         return if path.is_file() { Ok(path.clone()) } else { Err(missing()) };
     }
     let looked: Vec<String> = candidates.iter().map(|path| path.display().to_string()).collect();
-    candidates.into_iter().find(|path| path.is_file()).ok_or_else(|| {
-        Error::new(
-            Code::Unusable,
-            format!("{what} is missing (looked at {}); {REMEDY}", looked.join(", ")),
-        )
-    })
+    candidates
+        .into_iter()
+        .find(|path| path.is_file())
+        .ok_or_else(|| Error::new(Code::Unusable, format!("{what} is missing (looked at {}); {REMEDY}", looked.join(", "))))
 }
 
 /// 21 and 22.0 to 22.1 are older than the repair of the parser that 20.14 and 22.2 brought.
@@ -169,13 +136,7 @@ mod tests {
 
     fn put(path: &Path, text: &str) {
         create_dir_all(path.parent().unwrap()).unwrap();
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .mode(0o755)
-            .open(path)
-            .unwrap();
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o755).open(path).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     }
 
@@ -205,23 +166,12 @@ mod tests {
         std::fs::remove_file(one.path().join("bin/nginx")).unwrap();
         let prefixes = [one.path().to_owned(), two.path().to_owned()];
         let found = Tools::find_in(&prefixes, &NamedTools::default(), &[], &[]).unwrap();
-        assert_eq!(
-            (found.node, found.nginx),
-            (one.path().join("bin/node"), two.path().join("bin/nginx"))
-        );
-        let named = NamedTools {
-            node: Some(two.path().join("bin/node")),
-            ..NamedTools::default()
-        };
-        assert_eq!(
-            Tools::find_in(&prefixes, &named, &[], &[]).unwrap().node,
-            two.path().join("bin/node")
-        );
+        assert_eq!((found.node, found.nginx), (one.path().join("bin/node"), two.path().join("bin/nginx")));
+        let named = NamedTools { node: Some(two.path().join("bin/node")), ..NamedTools::default() };
+        assert_eq!(Tools::find_in(&prefixes, &named, &[], &[]).unwrap().node, two.path().join("bin/node"));
         let system = [two.path().join("bin")];
         assert_eq!(
-            Tools::find_in(&prefixes[..1], &NamedTools::default(), &system, &[])
-                .unwrap()
-                .nginx,
+            Tools::find_in(&prefixes[..1], &NamedTools::default(), &system, &[]).unwrap().nginx,
             two.path().join("bin/nginx")
         );
     }
@@ -232,14 +182,8 @@ mod tests {
         std::fs::remove_file(folder.path().join("node_modules/pm2/lib/Daemon.js")).unwrap();
         let error = Tools::find_in(&[folder.path().to_owned()], &NamedTools::default(), &[], &[]).unwrap_err();
         assert_eq!(error.code(), Code::Unusable);
-        assert!(
-            error.message().contains("PM2 is missing") && error.message().contains("scripts/install-host.sh"),
-            "{error}"
-        );
-        let named = NamedTools {
-            nginx: Some("/nonexistent/nginx".into()),
-            ..NamedTools::default()
-        };
+        assert!(error.message().contains("PM2 is missing") && error.message().contains("scripts/install-host.sh"), "{error}");
+        let named = NamedTools { nginx: Some("/nonexistent/nginx".into()), ..NamedTools::default() };
         assert!(Tools::find(&[], &named).is_err());
     }
 
@@ -256,25 +200,14 @@ mod tests {
     #[tokio::test]
     async fn wrong_versions_and_unreadable_programs_are_refused_by_name() {
         let (_kept, good) = prefix("echo -n v22.20.0 7.0.4");
-        assert_eq!(
-            checked(&good).await.unwrap(),
-            ToolVersions {
-                node: "v22.20.0".into(),
-                pm2: "7.0.4".into()
-            }
-        );
-        for (answer, named) in [
-            ("echo v18.19.0 7.0.4", "v18.19.0"),
-            ("echo v22.20.0 7.0.3", "7.0.3"),
-            ("echo Error: EACCES >&2; exit 1", "EACCES"),
-        ] {
+        assert_eq!(checked(&good).await.unwrap(), ToolVersions { node: "v22.20.0".into(), pm2: "7.0.4".into() });
+        for (answer, named) in
+            [("echo v18.19.0 7.0.4", "v18.19.0"), ("echo v22.20.0 7.0.3", "7.0.3"), ("echo Error: EACCES >&2; exit 1", "EACCES")]
+        {
             let (_kept, bad) = prefix(answer);
             let error = checked(&bad).await.unwrap_err();
             assert_eq!(error.code(), Code::Unusable);
-            assert!(
-                error.message().contains(named) && error.message().contains("scripts/install-host.sh"),
-                "{error}"
-            );
+            assert!(error.message().contains(named) && error.message().contains("scripts/install-host.sh"), "{error}");
         }
     }
 }

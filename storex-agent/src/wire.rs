@@ -70,11 +70,7 @@ impl Deployment {
         let mut fields = Fields::of(value, "")?;
         let package = package(fields.take_any("store_deployment")?)?;
         let mut parts: Vec<Part> = fields.take("apply")?;
-        let cx = EffectCx {
-            mark: fields.take("mark")?,
-            epoch: fields.take("epoch")?,
-            deadline: fields.take("deadline")?,
-        };
+        let cx = EffectCx { mark: fields.take("mark")?, epoch: fields.take("epoch")?, deadline: fields.take("deadline")? };
         fields.end()?;
         parts.sort_unstable();
         parts.dedup();
@@ -127,14 +123,9 @@ impl Withdrawal {
         parts.dedup();
         parts.reverse();
         let epoch = text(fields.take_any("epoch")?);
-        let epoch = epoch
-            .parse()
-            .map_err(|_| Error::new(Code::InvalidField, format!("{epoch:?} is no epoch")).pointer("/epoch"))?;
-        let cx = EffectCx {
-            mark: fields.take("mark")?,
-            epoch: Epoch(epoch),
-            deadline: fields.take("deadline")?,
-        };
+        let epoch =
+            epoch.parse().map_err(|_| Error::new(Code::InvalidField, format!("{epoch:?} is no epoch")).pointer("/epoch"))?;
+        let cx = EffectCx { mark: fields.take("mark")?, epoch: Epoch(epoch), deadline: fields.take("deadline")? };
         fields.end()?;
         Ok(Self { parts, cx })
     }
@@ -199,10 +190,7 @@ mod tests {
             deadline: read.cx.deadline,
         };
         let again = parse(&serde_json::to_value(sent).unwrap()).unwrap();
-        assert_eq!(
-            (again.package, again.parts, again.cx.mark),
-            (read.package, read.parts, read.cx.mark)
-        );
+        assert_eq!((again.package, again.parts, again.cx.mark), (read.package, read.parts, read.cx.mark));
     }
 
     #[test]
@@ -215,18 +203,8 @@ mod tests {
             ("/epoch", json!(-1), Code::InvalidField, "/epoch"),
             ("/deadline", json!("tomorrow"), Code::InvalidField, "/deadline"),
             ("/store_deployment", json!(7), Code::InvalidField, "/store_deployment"),
-            (
-                "/store_deployment/store_id",
-                json!("../x-12345"),
-                Code::InvalidField,
-                "/store_deployment/store_id",
-            ),
-            (
-                "/store_deployment/environment",
-                json!([]),
-                Code::InvalidField,
-                "/store_deployment/environment",
-            ),
+            ("/store_deployment/store_id", json!("../x-12345"), Code::InvalidField, "/store_deployment/store_id"),
+            ("/store_deployment/environment", json!([]), Code::InvalidField, "/store_deployment/environment"),
             (
                 "/store_deployment/symlinks/core_components",
                 json!("models"),
@@ -246,25 +224,15 @@ mod tests {
     fn unknown_and_missing_keys_are_named_at_every_level() {
         for level in ["", "/store_deployment", "/store_deployment/symlinks"] {
             let mut bad = body();
-            bad.pointer_mut(level)
-                .unwrap()
-                .as_object_mut()
-                .unwrap()
-                .insert("a/b".to_owned(), json!(1));
+            bad.pointer_mut(level).unwrap().as_object_mut().unwrap().insert("a/b".to_owned(), json!(1));
             let error = parse(&bad).err().expect(level);
-            assert_eq!(
-                (error.code(), error.pointer_str()),
-                (Code::UnknownField, Some(format!("{level}/a~1b").as_str()))
-            );
+            assert_eq!((error.code(), error.pointer_str()), (Code::UnknownField, Some(format!("{level}/a~1b").as_str())));
             let keys: Vec<String> = body().pointer(level).unwrap().as_object().unwrap().keys().cloned().collect();
             for key in keys {
                 let mut bad = body();
                 bad.pointer_mut(level).unwrap().as_object_mut().unwrap().shift_remove(&key);
                 let error = parse(&bad).err().expect(&key);
-                assert_eq!(
-                    (error.code(), error.pointer_str()),
-                    (Code::MissingField, Some(format!("{level}/{key}").as_str()))
-                );
+                assert_eq!((error.code(), error.pointer_str()), (Code::MissingField, Some(format!("{level}/{key}").as_str())));
             }
         }
         assert_eq!(Deployment::parse(b"{").err().unwrap().code(), Code::InvalidJson);
@@ -273,26 +241,16 @@ mod tests {
     #[test]
     fn a_withdrawal_runs_backwards_and_means_everything_unless_it_says_what() {
         let query = |parts: Option<&str>| {
-            let fixed = [
-                ("mark", "storex/1 i=0a1b2c3d s=12345 e=a"),
-                ("epoch", "7"),
-                ("deadline", "2026-01-01T00:00:00Z"),
-            ];
+            let fixed = [("mark", "storex/1 i=0a1b2c3d s=12345 e=a"), ("epoch", "7"), ("deadline", "2026-01-01T00:00:00Z")];
             let all = fixed.into_iter().chain(parts.map(|parts| ("parts", parts)));
             all.map(|(key, value)| (key.to_owned(), value.to_owned())).collect::<Vec<_>>()
         };
         let all = Withdrawal::parse(query(None)).unwrap();
         assert_eq!(all.parts, [Part::Route, Part::Process, Part::Environment, Part::Files]);
         assert_eq!(all.cx.epoch, Epoch(7));
-        assert_eq!(
-            Withdrawal::parse(query(Some("files,route"))).unwrap().parts,
-            [Part::Route, Part::Files]
-        );
-        for (bad, pointer) in [
-            (query(Some("")), "/parts"),
-            (query(Some("zone")), "/parts"),
-            (query(None)[1..].to_vec(), "/mark"),
-        ] {
+        assert_eq!(Withdrawal::parse(query(Some("files,route"))).unwrap().parts, [Part::Route, Part::Files]);
+        for (bad, pointer) in [(query(Some("")), "/parts"), (query(Some("zone")), "/parts"), (query(None)[1..].to_vec(), "/mark")]
+        {
             assert_eq!(Withdrawal::parse(bad).err().unwrap().pointer_str(), Some(pointer));
         }
     }

@@ -23,9 +23,7 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let place = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
+        let place = Self { folder: tempfile::tempdir().unwrap() };
         for name in LINKS {
             fs::create_dir_all(place.core().join(name)).unwrap();
             fs::write(place.core().join(name).join("code.js"), name).unwrap();
@@ -57,54 +55,30 @@ impl Place {
     }
 
     fn open_for(&self, user: Option<User>) -> UnixFiles {
-        UnixFiles::open(FilesSettings {
-            root: self.root(),
-            core: self.core(),
-            user,
-        })
-        .unwrap()
+        UnixFiles::open(FilesSettings { root: self.root(), core: self.core(), user }).unwrap()
     }
 
     /// Everything outside, as it was.
     fn assert_outside_untouched(&self) {
-        let names: Vec<_> = fs::read_dir(self.outside())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
+        let names: Vec<_> = fs::read_dir(self.outside()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["canary"]);
         assert_eq!(fs::read_to_string(self.outside().join("canary")).unwrap(), "alive");
         for name in LINKS {
-            assert_eq!(
-                fs::read_to_string(self.core().join(name).join("code.js")).unwrap(),
-                name,
-                "the shared core"
-            );
+            assert_eq!(fs::read_to_string(self.core().join(name).join("code.js")).unwrap(), name, "the shared core");
         }
     }
 }
 
 fn package(id: &str) -> StorePackage {
     let store_id: StoreId = id.parse().unwrap();
-    let symlinks = Symlinks {
-        core_components: LINKS.map(str::to_owned).to_vec(),
-        static_assets: Vec::new(),
-    };
+    let symlinks = Symlinks { core_components: LINKS.map(str::to_owned).to_vec(), static_assets: Vec::new() };
     let environment = BTreeMap::from([("DB_PASSWORD".to_owned(), json!("it's secret"))]);
-    StorePackage {
-        directory: format!("/stores/{}", store_id.username()),
-        store_id,
-        environment,
-        symlinks,
-    }
+    StorePackage { directory: format!("/stores/{}", store_id.username()), store_id, environment, symlinks }
 }
 
 fn cx(effect: &str) -> EffectCx {
     let mark: Mark = format!("storex/1 i=0a1b2c3d s=12345 e={effect}").parse().unwrap();
-    EffectCx {
-        mark,
-        epoch: Epoch(1),
-        deadline: jiff::Timestamp::MAX,
-    }
+    EffectCx { mark, epoch: Epoch(1), deadline: jiff::Timestamp::MAX }
 }
 
 fn mode(path: &Path) -> u32 {
@@ -112,10 +86,8 @@ fn mode(path: &Path) -> u32 {
 }
 
 fn entries(path: &Path) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(path)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<String> =
+        fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -135,19 +107,11 @@ async fn a_directory_holds_a_copied_entry_links_to_the_real_core_and_a_marker_on
     // The core is reached through a link, as an operator would switch versions.
     let current = place.folder.path().join("current");
     symlink(place.core(), &current).unwrap();
-    let files = UnixFiles::open(FilesSettings {
-        root: place.root(),
-        core: current,
-        user: None,
-    })
-    .unwrap();
+    let files = UnixFiles::open(FilesSettings { root: place.root(), core: current, user: None }).unwrap();
     let facts = files.ensure_tree(&cx("a.1f"), &package("ocean-12345")).await.unwrap();
     let store = fs::canonicalize(place.store("ocean")).unwrap();
     assert_eq!(facts.path, store);
-    assert_eq!(
-        entries(&store),
-        [".storex", "app.js", "middleware", "models", "public", "templates", "utils"]
-    );
+    assert_eq!(entries(&store), [".storex", "app.js", "middleware", "models", "public", "templates", "utils"]);
     assert!(fs::symlink_metadata(store.join(ENTRY)).unwrap().is_file());
     assert_eq!(fs::read_to_string(store.join(ENTRY)).unwrap(), "first");
     let core = fs::canonicalize(place.core()).unwrap();
@@ -167,24 +131,11 @@ async fn a_directory_holds_a_copied_entry_links_to_the_real_core_and_a_marker_on
 async fn modes_and_owners_let_the_stores_user_read_and_nobody_else() {
     let place = Place::new();
     let root = fs::metadata(place.folder.path()).unwrap().uid() == 0;
-    let user = User {
-        uid: 64_001,
-        gid: 64_002,
-        name: "apps".to_owned(),
-    };
+    let user = User { uid: 64_001, gid: 64_002, name: "apps".to_owned() };
     let files = place.open_for(root.then(|| user.clone()));
     let tree = files.ensure_tree(&cx("a.1f"), &package("ocean-12345")).await.unwrap().path;
-    let environment = files
-        .ensure_environment(&cx("a.1f"), &package("ocean-12345"))
-        .await
-        .unwrap()
-        .path;
-    let modes = [
-        (tree.clone(), 0o750),
-        (tree.join(ENTRY), 0o640),
-        (tree.join(".storex"), 0o440),
-        (environment.clone(), 0o400),
-    ];
+    let environment = files.ensure_environment(&cx("a.1f"), &package("ocean-12345")).await.unwrap().path;
+    let modes = [(tree.clone(), 0o750), (tree.join(ENTRY), 0o640), (tree.join(".storex"), 0o440), (environment.clone(), 0o400)];
     let folders = [("stores", 0o711), ("env", 0o711), ("quarantine", 0o700)].map(|(name, mode)| (place.root().join(name), mode));
     for (path, wanted) in modes.into_iter().chain(folders) {
         assert_eq!(mode(&path), wanted, "{}", path.display());
@@ -241,11 +192,7 @@ async fn what_was_changed_in_a_directory_is_seen_and_repaired() {
     fs::set_permissions(&store, fs::Permissions::from_mode(0o777)).unwrap();
     files.ensure_tree(&cx("a.3f"), &package).await.unwrap();
     assert_eq!(mode(&store), 0o750);
-    assert_eq!(
-        fs::read_to_string(extra).unwrap(),
-        "of the shop",
-        "what the shop keeps there stays"
-    );
+    assert_eq!(fs::read_to_string(extra).unwrap(), "of the shop", "what the shop keeps there stays");
 }
 
 #[tokio::test]
@@ -254,11 +201,7 @@ async fn a_new_core_changes_the_digest_and_reaches_the_store_with_the_next_call(
     let (files, package) = (place.open(), package("ocean-12345"));
     let before = files.ensure_tree(&cx("a.1f"), &package).await.unwrap();
     fs::write(place.core().join(ENTRY), "second").unwrap();
-    assert_eq!(
-        files.find(&package.store_id).await.unwrap().tree.as_ref(),
-        Some(&before),
-        "a store changes only when told to"
-    );
+    assert_eq!(files.find(&package.store_id).await.unwrap().tree.as_ref(), Some(&before), "a store changes only when told to");
     let after = files.ensure_tree(&cx("a.2f"), &package).await.unwrap();
     assert_ne!(before.digest, after.digest);
     assert_eq!(fs::read_to_string(place.store("ocean").join(ENTRY)).unwrap(), "second");
@@ -270,11 +213,7 @@ async fn a_core_that_lacks_a_part_is_named_and_nothing_is_made() {
         let place = Place::new();
         let path = place.core().join(lacking);
         fs::rename(&path, place.core().join("gone")).unwrap();
-        let error = place
-            .open()
-            .ensure_tree(&cx("a.1f"), &package("ocean-12345"))
-            .await
-            .unwrap_err();
+        let error = place.open().ensure_tree(&cx("a.1f"), &package("ocean-12345")).await.unwrap_err();
         assert_eq!(error.code(), Code::Unusable);
         assert!(error.to_string().contains(lacking), "{error}");
         assert_eq!(entries(&place.root().join("stores")), Vec::<String>::new());
@@ -283,11 +222,7 @@ async fn a_core_that_lacks_a_part_is_named_and_nothing_is_made() {
     fs::remove_file(place.core().join("models/code.js")).unwrap();
     fs::remove_dir(place.core().join("models")).unwrap();
     fs::write(place.core().join("models"), "a file").unwrap();
-    let error = place
-        .open()
-        .ensure_tree(&cx("a.1f"), &package("ocean-12345"))
-        .await
-        .unwrap_err();
+    let error = place.open().ensure_tree(&cx("a.1f"), &package("ocean-12345")).await.unwrap_err();
     assert_eq!(error.code(), Code::Unusable);
 }
 
@@ -322,16 +257,8 @@ async fn what_storex_did_not_make_is_neither_changed_nor_removed_nor_seen() {
         let place = Place::new();
         let files = place.open();
         intrude(&place, &place.store("ocean"));
-        assert_eq!(
-            files.ensure_tree(&cx("a.1f"), &package).await.unwrap_err().code(),
-            Code::ForeignObject,
-            "{what}"
-        );
-        assert_eq!(
-            files.remove_tree(&cx("a.1f"), &package.store_id).await.unwrap_err().code(),
-            Code::ForeignObject,
-            "{what}"
-        );
+        assert_eq!(files.ensure_tree(&cx("a.1f"), &package).await.unwrap_err().code(), Code::ForeignObject, "{what}");
+        assert_eq!(files.remove_tree(&cx("a.1f"), &package.store_id).await.unwrap_err().code(), Code::ForeignObject, "{what}");
         assert_eq!(files.find(&package.store_id).await.unwrap().tree, None, "{what}");
         assert_eq!(files.list().await.unwrap(), [], "{what}");
         assert!(fs::symlink_metadata(place.store("ocean")).is_ok(), "{what}");
@@ -344,10 +271,7 @@ async fn what_storex_did_not_make_is_neither_changed_nor_removed_nor_seen() {
     fs::write(place.store("ocean").join(".storex"), marker("ocean-12345")).unwrap();
     assert_eq!(files.list().await.unwrap(), std::slice::from_ref(&package.store_id));
     fs::write(place.store("ocean").join(".storex"), marker("ocean-54321")).unwrap();
-    assert_eq!(
-        files.remove_tree(&cx("a.1f"), &package.store_id).await.unwrap_err().code(),
-        Code::ForeignObject
-    );
+    assert_eq!(files.remove_tree(&cx("a.1f"), &package.store_id).await.unwrap_err().code(), Code::ForeignObject);
     files.remove_tree(&cx("a.1f"), &"ocean-54321".parse().unwrap()).await.unwrap();
 }
 
@@ -358,18 +282,8 @@ async fn an_environment_file_without_our_line_is_foreign() {
     let path = place.root().join("env/ocean-12345.env");
     for content in ["A=1\n", "", "# storex/1 i=0a1b2c3d s=12345 e=a ocean-99999\nA=1\n"] {
         fs::write(&path, content).unwrap();
-        assert_eq!(
-            files.ensure_environment(&cx("a.1f"), &package).await.unwrap_err().code(),
-            Code::ForeignObject
-        );
-        assert_eq!(
-            files
-                .remove_environment(&cx("a.1f"), &package.store_id)
-                .await
-                .unwrap_err()
-                .code(),
-            Code::ForeignObject
-        );
+        assert_eq!(files.ensure_environment(&cx("a.1f"), &package).await.unwrap_err().code(), Code::ForeignObject);
+        assert_eq!(files.remove_environment(&cx("a.1f"), &package.store_id).await.unwrap_err().code(), Code::ForeignObject);
         assert_eq!(files.find(&package.store_id).await.unwrap().environment, None);
         assert_eq!(files.list().await.unwrap(), []);
         assert_eq!(fs::read_to_string(&path).unwrap(), content);
@@ -452,12 +366,7 @@ async fn a_store_that_keeps_swapping_its_folders_for_links_leads_nothing_outside
 async fn a_root_in_a_folder_that_does_not_exist_is_refused_by_its_path() {
     let place = Place::new();
     let root = place.folder.path().join("absent/root");
-    let error = UnixFiles::open(FilesSettings {
-        root: root.clone(),
-        core: place.core(),
-        user: None,
-    })
-    .unwrap_err();
+    let error = UnixFiles::open(FilesSettings { root: root.clone(), core: place.core(), user: None }).unwrap_err();
     assert_eq!(error.code(), Code::Unavailable);
     assert!(error.to_string().contains(&root.display().to_string()), "{error}");
 }

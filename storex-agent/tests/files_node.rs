@@ -17,17 +17,8 @@ use tempfile::TempDir;
 /// The Node stores run with.
 fn node() -> PathBuf {
     let own = std::env::home_dir().map(|home| home.join(".local/share/storex/bin/node"));
-    let places = [
-        Some("/opt/storex/bin/node".into()),
-        own,
-        Some("/usr/local/bin/node".into()),
-        Some("/usr/bin/node".into()),
-    ];
-    places
-        .into_iter()
-        .flatten()
-        .find(|path: &PathBuf| path.is_file())
-        .expect("no node; run scripts/install-host.sh")
+    let places = [Some("/opt/storex/bin/node".into()), own, Some("/usr/local/bin/node".into()), Some("/usr/bin/node".into())];
+    places.into_iter().flatten().find(|path: &PathBuf| path.is_file()).expect("no node; run scripts/install-host.sh")
 }
 
 /// What a Node started with this environment file gets; the runtime adds nothing, as the program's environment is empty.
@@ -37,11 +28,7 @@ async fn read_by_node(folder: &Path, text: &str) -> BTreeMap<String, String> {
     let program = Program::new(node())
         .arg(format!("--env-file={}", file.display()))
         .args(["-e", "process.stdout.write(JSON.stringify(process.env))"]);
-    let finished = program
-        .output_file(File::create(&seen).unwrap())
-        .run(Duration::from_mins(1))
-        .await
-        .unwrap();
+    let finished = program.output_file(File::create(&seen).unwrap()).run(Duration::from_mins(1)).await.unwrap();
     let seen = fs::read_to_string(seen).unwrap();
     assert!(finished.status.success(), "{seen}");
     serde_json::from_str(&seen).unwrap()
@@ -70,21 +57,14 @@ fn nasty(numbers: &mut Numbers) -> String {
     // The last two make a value impossible, so they come rarely.
     let length = numbers.below(13);
     let piece = |numbers: &mut Numbers| {
-        if numbers.below(200) == 0 {
-            PIECES[25 + numbers.below(2)]
-        } else {
-            PIECES[numbers.below(25)]
-        }
+        if numbers.below(200) == 0 { PIECES[25 + numbers.below(2)] } else { PIECES[numbers.below(25)] }
     };
     (0..length).map(|_| piece(numbers)).collect()
 }
 
 /// A rule somebody might write: escape as in a shell. The control of the same harness.
 fn escaped(value: &str) -> String {
-    format!(
-        "\"{}\"",
-        value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-    )
+    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }
 
 /// Writes values by the rule and answers (right, wrong, refused).
@@ -96,10 +76,7 @@ async fn round_trip(
     let mut numbers = Numbers(seed);
     let (mut right, mut wrong, mut refused) = (0, 0, 0);
     for _ in 0..20 {
-        let (mut text, mut meant) = (
-            "# storex/1 i=0a1b2c3d s=12345 e=a.1f it's-\"12345`\n".to_owned(),
-            BTreeMap::new(),
-        );
+        let (mut text, mut meant) = ("# storex/1 i=0a1b2c3d s=12345 e=a.1f it's-\"12345`\n".to_owned(), BTreeMap::new());
         for index in 0..300 {
             let (key, value) = (format!("K{index}"), nasty(&mut numbers));
             match rule(&BTreeMap::from([(key.clone(), json!(value))])) {
@@ -127,9 +104,7 @@ async fn round_trip(
 async fn node_reads_back_every_value_that_is_written() {
     let folder = TempDir::new().unwrap();
     let careless = |one: &BTreeMap<String, Value>| {
-        one.iter()
-            .map(|(key, value)| format!("{key}={}\n", escaped(value.as_str().unwrap())))
-            .next()
+        one.iter().map(|(key, value)| format!("{key}={}\n", escaped(value.as_str().unwrap()))).next()
     };
     let (_, wrong, _) = round_trip(folder.path(), 7, careless).await;
     println!("control, escaping as in a shell: {wrong} of 6000 values wrong");
@@ -169,9 +144,6 @@ async fn a_key_that_is_refused_would_have_worked_and_that_is_why_it_is_refused()
     let seen = read_by_node(folder.path(), "NODE_OPTIONS='--max-old-space-size=64'\nPROCESS_TITLE='x'\n").await;
     assert_eq!(seen.len(), 2, "the file can set them");
     for key in ["NODE_OPTIONS", "PROCESS_TITLE"] {
-        assert_eq!(
-            render(&BTreeMap::from([(key.to_owned(), json!("x"))])).unwrap_err().code(),
-            Code::InvalidField
-        );
+        assert_eq!(render(&BTreeMap::from([(key.to_owned(), json!("x"))])).unwrap_err().code(), Code::InvalidField);
     }
 }

@@ -48,8 +48,5 @@ async fn an_agent_that_sat_the_laws_leaves_tombstones_only() {
     assert_eq!(host.list().await.unwrap(), []);
     let agent = machine.agent().await;
     let report = agent.converge().await.unwrap();
-    assert!(
-        report.restored.is_empty() && report.removed.is_empty() && report.failed.is_empty(),
-        "{report:?}"
-    );
+    assert!(report.restored.is_empty() && report.removed.is_empty() && report.failed.is_empty(), "{report:?}");
 }

@@ -1,6 +1,6 @@
 //! The agent against its twin: whatever is asked of both, in whatever order and with whatever restarts between, both answer alike.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends where it cannot go on")]
 
 mod host_on_twins;
 
@@ -14,19 +14,8 @@ use storex_fakes::MemoryHost;
 /// One thing that happens.
 #[derive(Clone, Debug)]
 enum Event {
-    Apply {
-        store: usize,
-        part: usize,
-        step: usize,
-        epoch: u64,
-    },
-    Withdraw {
-        store: usize,
-        part: usize,
-        step: usize,
-        epoch: u64,
-        undo: bool,
-    },
+    Apply { store: usize, part: usize, step: usize, epoch: u64 },
+    Withdraw { store: usize, part: usize, step: usize, epoch: u64, undo: bool },
     Restart,
 }
 
@@ -42,11 +31,7 @@ fn event() -> impl Strategy<Value = Event> {
 
 /// Three stores; the last two want one port, and the first two share a custom domain.
 fn packages() -> [StorePackage; 3] {
-    let mut packages = [
-        package("one-20001", 4001),
-        package("two-20002", 4002),
-        package("three-20003", 4002),
-    ];
+    let mut packages = [package("one-20001", 4001), package("two-20002", 4002), package("three-20003", 4002)];
     let shared = packages[0].environment["DOMAIN"].clone();
     packages[1].environment.insert("DOMAIN".to_owned(), shared);
     packages
@@ -55,11 +40,7 @@ fn packages() -> [StorePackage; 3] {
 /// What a host says of a store, without what only one of them can know.
 fn told(found: Option<Deployed>) -> Option<String> {
     let found = found?;
-    let parts: Vec<String> = found
-        .parts
-        .iter()
-        .map(|(part, facts)| format!("{part} by {}", facts.mark))
-        .collect();
+    let parts: Vec<String> = found.parts.iter().map(|(part, facts)| format!("{part} by {}", facts.mark)).collect();
     Some(format!("epoch {}: {}", found.epoch, parts.join(", ")))
 }
 
@@ -69,40 +50,21 @@ fn outcome<T>(result: Result<T>) -> Option<(Code, bool)> {
 
 async fn happens(host: &dyn StoreHost, packages: &[StorePackage], event: &Event) -> Option<(Code, bool)> {
     match event {
-        Event::Apply {
-            store,
-            part,
-            step,
-            epoch,
-        } => {
+        Event::Apply { store, part, step, epoch } => {
             let package = &packages[*store];
             let cx = context(&package.store_id, *epoch, *step, false);
             outcome(host.apply(&cx, package, Part::ALL[*part]).await)
         }
-        Event::Withdraw {
-            store,
-            part,
-            step,
-            epoch,
-            undo,
-        } => {
+        Event::Withdraw { store, part, step, epoch, undo } => {
             let store = &packages[*store].store_id;
-            outcome(
-                host.withdraw(&context(store, *epoch, *step, *undo), store, Part::ALL[*part])
-                    .await,
-            )
+            outcome(host.withdraw(&context(store, *epoch, *step, *undo), store, Part::ALL[*part]).await)
         }
         Event::Restart => None,
     }
 }
 
 async fn opened(machine: &Machine) -> Agent {
-    let agent = machine
-        .builder()
-        .debounce(std::time::Duration::ZERO)
-        .open(machine.ledger())
-        .await
-        .unwrap();
+    let agent = machine.builder().debounce(std::time::Duration::ZERO).open(machine.ledger()).await.unwrap();
     let report = agent.converge().await.unwrap();
     assert!(report.removed.is_empty(), "nothing was in doubt: {report:?}");
     agent
@@ -117,20 +79,11 @@ async fn agree(events: &[Event]) {
             agent = opened(&machine).await;
         }
         let at = || format!("event {nth} of {events:?}");
-        assert_eq!(
-            happens(&agent, &packages, event).await,
-            happens(&twin, &packages, event).await,
-            "{}",
-            at()
-        );
+        assert_eq!(happens(&agent, &packages, event).await, happens(&twin, &packages, event).await, "{}", at());
         for package in &packages {
             let seen = told(agent.find(&package.store_id).await.unwrap());
             assert_eq!(seen, told(twin.find(&package.store_id).await.unwrap()), "{}", at());
-            let known = twin
-                .find(&package.store_id)
-                .await
-                .unwrap()
-                .map(|found| found.parts.into_keys().collect());
+            let known = twin.find(&package.store_id).await.unwrap().map(|found| found.parts.into_keys().collect());
             let mut known: BTreeSet<Part> = known.unwrap_or_default();
             let standing = machine.standing(&package.store_id).await;
             if !known.contains(&Part::Files) || !known.contains(&Part::Environment) {

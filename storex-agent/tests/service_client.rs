@@ -30,7 +30,7 @@ async fn server(answer: Option<&'static str>) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = [0; 65536];
+            let mut request = [0; 8192];
             let _ = stream.read(&mut request).await;
             match answer {
                 Some(answer) => stream.write_all(answer.as_bytes()).await.unwrap(),
@@ -51,18 +51,9 @@ async fn a_refused_connection_proves_that_nothing_happened() {
     let client = client(listener.local_addr().unwrap());
     drop(listener);
     let (package, cx) = a_store();
-    assert_eq!(
-        kind(&client.apply(&cx, &package, Part::Files).await.unwrap_err()),
-        (Code::Unavailable, false)
-    );
-    assert_eq!(
-        kind(&client.withdraw(&cx, &package.store_id, Part::Files).await.unwrap_err()),
-        (Code::Unavailable, false)
-    );
-    assert_eq!(
-        kind(&client.find(&package.store_id).await.unwrap_err()),
-        (Code::Unavailable, false)
-    );
+    assert_eq!(kind(&client.apply(&cx, &package, Part::Files).await.unwrap_err()), (Code::Unavailable, false));
+    assert_eq!(kind(&client.withdraw(&cx, &package.store_id, Part::Files).await.unwrap_err()), (Code::Unavailable, false));
+    assert_eq!(kind(&client.find(&package.store_id).await.unwrap_err()), (Code::Unavailable, false));
 }
 
 #[tokio::test]
@@ -71,15 +62,8 @@ async fn a_connection_that_breaks_off_leaves_changes_in_doubt_and_reads_not() {
     for answer in ["", cut] {
         let client = client(server(Some(answer)).await);
         let (package, cx) = a_store();
-        assert_eq!(
-            kind(&client.apply(&cx, &package, Part::Files).await.unwrap_err()),
-            (Code::Unavailable, true),
-            "{answer:?}"
-        );
-        assert_eq!(
-            kind(&client.withdraw(&cx, &package.store_id, Part::Files).await.unwrap_err()),
-            (Code::Unavailable, true)
-        );
+        assert_eq!(kind(&client.apply(&cx, &package, Part::Files).await.unwrap_err()), (Code::Unavailable, true), "{answer:?}");
+        assert_eq!(kind(&client.withdraw(&cx, &package.store_id, Part::Files).await.unwrap_err()), (Code::Unavailable, true));
         assert_eq!(kind(&client.list().await.unwrap_err()), (Code::Unavailable, false));
     }
 }
@@ -92,11 +76,7 @@ async fn an_answer_that_cannot_be_read_leaves_a_change_in_doubt() {
     ] {
         let client = client(server(Some(answer)).await);
         let (package, cx) = a_store();
-        assert_eq!(
-            kind(&client.apply(&cx, &package, Part::Files).await.unwrap_err()),
-            (Code::HostRefused, true),
-            "{answer:?}"
-        );
+        assert_eq!(kind(&client.apply(&cx, &package, Part::Files).await.unwrap_err()), (Code::HostRefused, true), "{answer:?}");
     }
 }
 
@@ -105,15 +85,9 @@ async fn the_calls_deadline_ends_the_wait_and_a_passed_one_sends_nothing() {
     let client = client(server(None).await);
     let (package, mut cx) = a_store();
     cx.deadline = SystemClock.now() + Duration::from_millis(200);
-    assert_eq!(
-        kind(&client.apply(&cx, &package, Part::Files).await.unwrap_err()),
-        (Code::Timeout, true)
-    );
+    assert_eq!(kind(&client.apply(&cx, &package, Part::Files).await.unwrap_err()), (Code::Timeout, true));
     // Now the deadline has passed: refused, proved by what the server would have made of it.
-    assert_eq!(
-        kind(&client.apply(&cx, &package, Part::Files).await.unwrap_err()),
-        (Code::Timeout, false)
-    );
+    assert_eq!(kind(&client.apply(&cx, &package, Part::Files).await.unwrap_err()), (Code::Timeout, false));
 }
 
 #[tokio::test]
@@ -126,10 +100,7 @@ async fn the_service_answers_for_errors_as_the_host_itself_would() {
     let (mut package, cx) = a_store();
     host.silence("oceanbreeze");
     for (step, part) in (1..).zip([Part::Files, Part::Environment]) {
-        client
-            .apply(&context(&package.store_id, 1, step, false), &package, part)
-            .await
-            .unwrap();
+        client.apply(&context(&package.store_id, 1, step, false), &package, part).await.unwrap();
     }
     let there = client.apply(&cx, &package, Part::Process).await.unwrap_err();
     let here = host.apply(&cx, &package, Part::Process).await.unwrap_err();
@@ -158,12 +129,5 @@ async fn an_address_beyond_loopback_is_refused() {
         let refused = AgentClient::new(address.parse().unwrap(), Secret::new("stx".to_owned()), Arc::new(SystemClock));
         assert_eq!(refused.unwrap_err().code(), Code::Unusable, "{address}");
     }
-    assert!(
-        AgentClient::new(
-            "[::1]:8081".parse().unwrap(),
-            Secret::new("stx".to_owned()),
-            Arc::new(SystemClock)
-        )
-        .is_ok()
-    );
+    assert!(AgentClient::new("[::1]:8081".parse().unwrap(), Secret::new("stx".to_owned()), Arc::new(SystemClock)).is_ok());
 }

@@ -43,15 +43,9 @@ impl CloudflareAccount {
         for zone in named {
             if zone.facts()?.status == ZoneStatus::Active {
                 let Some(account) = zone.account else {
-                    return Err(Error::new(
-                        Code::CloudflareAnswer,
-                        "Cloudflare answered a zone without its account",
-                    ));
+                    return Err(Error::new(Code::CloudflareAnswer, "Cloudflare answered a zone without its account"));
                 };
-                return Ok(Self {
-                    client: client.clone(),
-                    id: account.id,
-                });
+                return Ok(Self { client: client.clone(), id: account.id });
             }
         }
         missing("is not active: its registrar does not name Cloudflare's name servers yet")

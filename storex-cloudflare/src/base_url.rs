@@ -41,10 +41,7 @@ impl BaseUrl {
         if loopback_only && !loopback {
             return refuse("is not on loopback, and this client was told to stay there");
         }
-        Ok(Self {
-            text: url.as_str().trim_end_matches('/').to_owned(),
-            loopback,
-        })
+        Ok(Self { text: url.as_str().trim_end_matches('/').to_owned(), loopback })
     }
 
     /// The address as text.
@@ -83,11 +80,7 @@ mod tests {
         ] {
             assert_eq!(BaseUrl::parse(good, false).expect(good).as_str(), spelled);
         }
-        assert!(
-            BaseUrl::parse("http://127.0.0.1:1", true)
-                .expect("loopback")
-                .is_plain_loopback()
-        );
+        assert!(BaseUrl::parse("http://127.0.0.1:1", true).expect("loopback").is_plain_loopback());
         assert!(!BaseUrl::parse(CLOUDFLARE, false).expect("https").is_plain_loopback());
     }
 

@@ -42,12 +42,7 @@ pub(crate) struct Budget {
 impl Budget {
     /// Admits at most `calls` calls in any `window`.
     pub(crate) fn new(clock: Arc<dyn Clock>, calls: usize, window: Duration) -> Self {
-        Self {
-            clock,
-            calls,
-            window,
-            state: Mutex::default(),
-        }
+        Self { clock, calls, window, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -80,18 +75,11 @@ impl Budget {
     /// Counts a call, or answers when to ask again.
     fn try_admit(&self, lane: Lane, now: Timestamp) -> Option<Timestamp> {
         let mut state = self.state();
-        while state
-            .admitted
-            .front()
-            .is_some_and(|oldest| now.duration_since(*oldest) >= signed(self.window))
-        {
+        while state.admitted.front().is_some_and(|oldest| now.duration_since(*oldest) >= signed(self.window)) {
             state.admitted.pop_front();
         }
-        let closed = if lane == Lane::ZoneSignup {
-            state.closed_until.max(state.signups_closed_until)
-        } else {
-            state.closed_until
-        };
+        let closed =
+            if lane == Lane::ZoneSignup { state.closed_until.max(state.signups_closed_until) } else { state.closed_until };
         if let Some(until) = closed.filter(|until| now < *until) {
             return Some(until);
         }
@@ -148,30 +136,20 @@ mod tests {
         let admitted = Mutex::new(Vec::new());
         // Bursts that arrive at odd moments, the first two over the budget on their own.
         let bursts = [(0_u64, 1_500_u64), (7, 1_300), (450, 600), (611, 1_081)];
-        join_all(
-            bursts
-                .iter()
-                .flat_map(|(after, count)| (0..*count).map(move |_| *after))
-                .map(|after| {
-                    let (clock, budget, admitted) = (&clock, &budget, &admitted);
-                    async move {
-                        clock.sleep(Duration::from_secs(after)).await;
-                        budget.admit(Lane::General, None).await.expect("waits instead of failing");
-                        admitted.lock().unwrap().push(clock.now());
-                    }
-                }),
-        )
+        join_all(bursts.iter().flat_map(|(after, count)| (0..*count).map(move |_| *after)).map(|after| {
+            let (clock, budget, admitted) = (&clock, &budget, &admitted);
+            async move {
+                clock.sleep(Duration::from_secs(after)).await;
+                budget.admit(Lane::General, None).await.expect("waits instead of failing");
+                admitted.lock().unwrap().push(clock.now());
+            }
+        }))
         .await;
         let mut times = admitted.into_inner().unwrap();
         times.sort();
         assert_eq!(times.len(), 4_481, "every call was admitted");
         for pair in times.windows(CALLS + 1) {
-            assert!(
-                remaining(pair[0], pair[CALLS]) >= WINDOW,
-                "{} and {} lie in one window",
-                pair[0],
-                pair[CALLS]
-            );
+            assert!(remaining(pair[0], pair[CALLS]) >= WINDOW, "{} and {} lie in one window", pair[0], pair[CALLS]);
         }
         let total = remaining(times[0], times[4_480]);
         assert!(total <= WINDOW * 5, "it waits no longer than it must: {total:?}");
@@ -183,19 +161,11 @@ mod tests {
         let start = clock.now();
         budget.admit(Lane::General, None).await.unwrap();
         budget.admit(Lane::General, None).await.unwrap();
-        let error = budget
-            .admit(Lane::General, Some(start + Duration::from_secs(299)))
-            .await
-            .expect_err("no room before the deadline");
-        assert_eq!(
-            (error.code(), error.is_unclear(), error.retry_delay()),
-            (Code::RateLimited, false, Some(WINDOW))
-        );
+        let error =
+            budget.admit(Lane::General, Some(start + Duration::from_secs(299))).await.expect_err("no room before the deadline");
+        assert_eq!((error.code(), error.is_unclear(), error.retry_delay()), (Code::RateLimited, false, Some(WINDOW)));
         assert_eq!(clock.now(), start, "it did not wait to find out");
-        budget
-            .admit(Lane::General, Some(start + Duration::from_secs(301)))
-            .await
-            .expect("its turn comes in time");
+        budget.admit(Lane::General, Some(start + Duration::from_secs(301))).await.expect("its turn comes in time");
         assert_eq!(remaining(start, clock.now()), WINDOW);
     }
 
@@ -206,11 +176,7 @@ mod tests {
         budget.close(Duration::from_mins(2));
         budget.close(Duration::from_secs(5));
         budget.admit(Lane::General, None).await.unwrap();
-        assert_eq!(
-            remaining(start, clock.now()),
-            Duration::from_mins(2),
-            "a shorter pause does not shorten a longer one"
-        );
+        assert_eq!(remaining(start, clock.now()), Duration::from_mins(2), "a shorter pause does not shorten a longer one");
     }
 
     #[tokio::test(start_paused = true)]

@@ -115,9 +115,7 @@ impl CloudflareClientBuilder {
     /// `unusable` when the token is missing or cannot be sent, the base URL may not be used, or the machine has no certificates to trust.
     pub fn build(self) -> Result<CloudflareClient> {
         let base = BaseUrl::parse(&self.base_url, self.loopback_only)?;
-        let token = self
-            .token
-            .ok_or_else(|| Error::new(Code::Unusable, "no Cloudflare API token was given"))?;
+        let token = self.token.ok_or_else(|| Error::new(Code::Unusable, "no Cloudflare API token was given"))?;
         let http = Http::new(base, token, self.connect_timeout)?;
         let budget = Budget::new(Arc::clone(&self.clock), self.calls, self.window);
         let limits = Limits {

@@ -63,13 +63,7 @@ impl CloudflareClient {
         account: Option<AccountId>,
         limits: Limits,
     ) -> Self {
-        Self(Arc::new(Inner {
-            http,
-            budget,
-            clock,
-            account,
-            limits,
-        }))
+        Self(Arc::new(Inner { http, budget, clock, account, limits }))
     }
 
     /// The account it was told to work in.
@@ -93,23 +87,14 @@ impl CloudflareClient {
     /// `cloudflare_denied` when it is unknown, disabled or expired; `unavailable`, `timeout`, `rate_limited`, `cloudflare_answer`.
     pub async fn verify_token(&self, account: Option<&AccountId>) -> Result<TokenFacts> {
         let unknown = |failure: &Failure| matches!(failure, Failure::Refused(refusal) if matches!(refusal.status, 400 | 401 | 403) && !refusal.is_throttled());
-        let answer = match (
-            self.read(&api::token::verify_of_user(), None).await,
-            account.or(self.account()),
-        ) {
+        let answer = match (self.read(&api::token::verify_of_user(), None).await, account.or(self.account())) {
             (Err(failure), Some(account)) if unknown(&failure) => self.read(&api::token::verify_of_account(account), None).await,
             (first, _) => first,
         };
-        let facts = answer
-            .map_err(|failure| Error::from(failure).during("cloudflare.verify_token"))?
-            .result
-            .facts();
+        let facts = answer.map_err(|failure| Error::from(failure).during("cloudflare.verify_token"))?.result.facts();
         if facts.status != TokenStatus::Active {
-            return Err(Error::new(
-                Code::CloudflareDenied,
-                format!("the Cloudflare API token is {:?}", facts.status),
-            )
-            .during("cloudflare.verify_token"));
+            return Err(Error::new(Code::CloudflareDenied, format!("the Cloudflare API token is {:?}", facts.status))
+                .during("cloudflare.verify_token"));
         }
         Ok(facts)
     }
@@ -177,11 +162,7 @@ impl CloudflareClient {
         if lane == Lane::ZoneSignup && refusal.calls_left.is_some_and(|left| left > 0) {
             self.0.budget.close_signups(refusal.pause());
         } else {
-            tracing::warn!(
-                call = refusal.call,
-                seconds = refusal.pause().as_secs(),
-                "Cloudflare asks to slow down"
-            );
+            tracing::warn!(call = refusal.call, seconds = refusal.pause().as_secs(), "Cloudflare asks to slow down");
             self.0.budget.close(refusal.pause());
         }
     }

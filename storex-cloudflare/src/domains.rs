@@ -133,11 +133,7 @@ impl CloudflareDomains {
                 Err(failure) => return absent_is_success(self.zone_error(zone, failure, Some(cx.deadline)).await),
             }
         }
-        let settled = if present.is_empty() {
-            Ok(())
-        } else {
-            Err("records of the zone keep changing")
-        };
+        let settled = if present.is_empty() { Ok(()) } else { Err("records of the zone keep changing") };
         settled.map_err(|why| Error::new(Code::Unavailable, why))
     }
 }
@@ -177,19 +173,12 @@ impl DomainProvider for CloudflareDomains {
 
     async fn find_zone(&self, name: &Hostname) -> Result<Option<ZoneFacts>> {
         let found = self.account.zone_named(name, None).await;
-        found
-            .and_then(|zone| zone.map(|zone| zone.facts()).transpose())
-            .map_err(|error| error.during("domains.find_zone"))
+        found.and_then(|zone| zone.map(|zone| zone.facts()).transpose()).map_err(|error| error.during("domains.find_zone"))
     }
 
     async fn ensure_zone(&self, cx: &EffectCx, name: &Hostname) -> Result<ZoneFacts> {
         let during = |error: Error| error.during("domains.ensure_zone").with("domain", name);
-        match self
-            .account
-            .client()
-            .effect(&zones::create(self.account.id(), name), cx.deadline)
-            .await
-        {
+        match self.account.client().effect(&zones::create(self.account.id(), name), cx.deadline).await {
             Ok(zone) => zone.facts().map_err(|error| during(error.into_unclear())),
             Err(Failure::Refused(refusal)) if refusal.is_zone_exists() => {
                 let found = self.account.zone_named(name, Some(cx.deadline)).await.map_err(during)?;
@@ -201,9 +190,7 @@ impl DomainProvider for CloudflareDomains {
     }
 
     async fn list_records(&self, zone: &ZoneId, comment_prefix: Option<&str>) -> Result<Vec<RecordFacts>> {
-        self.records(zone, comment_prefix, None)
-            .await
-            .map_err(|error| error.during("domains.list_records"))
+        self.records(zone, comment_prefix, None).await.map_err(|error| error.during("domains.list_records"))
     }
 
     async fn ensure_records(&self, cx: &EffectCx, zone: &ZoneId, records: &[RecordSpec]) -> Result<Vec<RecordFacts>> {
@@ -214,9 +201,7 @@ impl DomainProvider for CloudflareDomains {
             let message = "an MX record needs a priority, which a record specification does not hold";
             return Err(Error::new(Code::Unsupported, message).during("domains.ensure_records"));
         }
-        self.ensure_all(cx, zone, records)
-            .await
-            .map_err(|error| error.during("domains.ensure_records"))
+        self.ensure_all(cx, zone, records).await.map_err(|error| error.during("domains.ensure_records"))
     }
 
     async fn remove(&self, cx: &EffectCx, object: &DomainObject) -> Result<()> {

@@ -29,23 +29,10 @@ impl<T> Endpoint<T> {
     /// cannot change the path's shape.
     pub(crate) fn new(method: Method, template: &'static str, ids: &[&str]) -> Self {
         let mut ids = ids.iter();
-        let parts = template.split('/').map(|part| {
-            if part.starts_with('{') {
-                ids.next().copied().unwrap_or_default()
-            } else {
-                part
-            }
-        });
+        let parts =
+            template.split('/').map(|part| if part.starts_with('{') { ids.next().copied().unwrap_or_default() } else { part });
         let path = parts.collect::<Vec<_>>().join("/");
-        Self {
-            method,
-            template,
-            path,
-            query: Vec::new(),
-            body: None,
-            lane: Lane::General,
-            answer: PhantomData,
-        }
+        Self { method, template, path, query: Vec::new(), body: None, lane: Lane::General, answer: PhantomData }
     }
 
     /// Adds a query parameter.
@@ -92,11 +79,7 @@ mod tests {
 
     #[test]
     fn placeholders_are_filled_in_order() {
-        let endpoint = Endpoint::<()>::new(
-            Method::GET,
-            "/accounts/{account}/cfd_tunnel/{tunnel}/configurations",
-            &["a1", "t2"],
-        );
+        let endpoint = Endpoint::<()>::new(Method::GET, "/accounts/{account}/cfd_tunnel/{tunnel}/configurations", &["a1", "t2"]);
         assert_eq!(endpoint.path, "/accounts/a1/cfd_tunnel/t2/configurations");
         assert_eq!(endpoint.name(), "GET /accounts/{account}/cfd_tunnel/{tunnel}/configurations");
     }

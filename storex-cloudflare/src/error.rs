@@ -147,13 +147,9 @@ impl From<Refusal> for Error {
         let (code, retry_after) = refusal.code();
         let mut error = Self::new(code, format!("Cloudflare refused {}", refusal.call)).with("status", refusal.status);
         for first in refusal.errors.iter().take(1) {
-            error = error
-                .with("cloudflare_code", first.code)
-                .with("cloudflare_message", &first.message);
+            error = error.with("cloudflare_code", first.code).with("cloudflare_message", &first.message);
             for below in &first.error_chain {
-                error = error
-                    .with("cloudflare_code", below.code)
-                    .with("cloudflare_message", &below.message);
+                error = error.with("cloudflare_code", below.code).with("cloudflare_message", &below.message);
             }
         }
         if code == Code::InvalidDomain {
@@ -171,18 +167,8 @@ mod tests {
     use super::*;
 
     fn refusal(status: u16, code: i64) -> Refusal {
-        let errors = vec![ApiError {
-            code,
-            message: "no".to_owned(),
-            error_chain: Vec::new(),
-        }];
-        Refusal {
-            call: "POST /zones".to_owned(),
-            status,
-            errors,
-            retry_after: None,
-            calls_left: None,
-        }
+        let errors = vec![ApiError { code, message: "no".to_owned(), error_chain: Vec::new() }];
+        Refusal { call: "POST /zones".to_owned(), status, errors, retry_after: None, calls_left: None }
     }
 
     #[test]
@@ -207,22 +193,14 @@ mod tests {
         ] {
             let error = Error::from(refusal(status, number));
             assert_eq!((error.code(), error.is_unclear()), (code, false), "{status}/{number}");
-            assert!(
-                error
-                    .context()
-                    .any(|(key, value)| key == "cloudflare_code" && value == number.to_string()),
-                "{error}"
-            );
+            assert!(error.context().any(|(key, value)| key == "cloudflare_code" && value == number.to_string()), "{error}");
         }
     }
 
     #[test]
     fn a_pause_is_what_cloudflare_said_or_five_minutes() {
         assert_eq!(Error::from(refusal(429, 971)).retry_delay(), Some(Duration::from_mins(5)));
-        let said = Refusal {
-            retry_after: Some(Duration::from_secs(7)),
-            ..refusal(429, 971)
-        };
+        let said = Refusal { retry_after: Some(Duration::from_secs(7)), ..refusal(429, 971) };
         assert_eq!(Error::from(said).retry_delay(), Some(Duration::from_secs(7)));
         assert_eq!(Error::from(refusal(400, 1061)).retry_delay(), None);
     }

@@ -36,12 +36,7 @@ impl Http {
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
             .ok()
             .filter(|_| !token.expose().is_empty() && token.expose().bytes().all(|b| b.is_ascii_graphic()))
-            .ok_or_else(|| {
-                Error::new(
-                    Code::Unusable,
-                    "the Cloudflare API token is empty or holds characters no token has",
-                )
-            })?;
+            .ok_or_else(|| Error::new(Code::Unusable, "the Cloudflare API token is empty or holds characters no token has"))?;
         authorization.set_sensitive(true);
         ensure_crypto_provider();
         let mut builder = reqwest::Client::builder()
@@ -58,12 +53,7 @@ impl Http {
         let client = builder
             .build()
             .map_err(|error| Error::new(Code::Unusable, "cannot set up TLS for Cloudflare").caused_by(error.without_url()))?;
-        Ok(Self {
-            client,
-            base,
-            token,
-            authorization,
-        })
+        Ok(Self { client, base, token, authorization })
     }
 
     /// The address calls go to.
@@ -78,11 +68,7 @@ impl Http {
         timeout: Duration,
     ) -> Result<Answer<T>, Failure> {
         let url = format!("{}{}", self.base.as_str(), endpoint.path);
-        let mut request = self
-            .client
-            .request(endpoint.method.clone(), url)
-            .query(&endpoint.query)
-            .timeout(timeout);
+        let mut request = self.client.request(endpoint.method.clone(), url).query(&endpoint.query).timeout(timeout);
         if let Some(body) = &endpoint.body {
             request = request.json(body);
         }
@@ -101,13 +87,7 @@ impl Http {
                 return Err(doubt(endpoint, Code::CloudflareAnswer, "answered more than anybody would read").with_status(status));
             }
         };
-        let refusal = |errors| Refusal {
-            call: endpoint.name(),
-            status,
-            errors: self.scrubbed(errors),
-            retry_after,
-            calls_left,
-        };
+        let refusal = |errors| Refusal { call: endpoint.name(), status, errors: self.scrubbed(errors), retry_after, calls_left };
         match wire::read::<T>(status, &body) {
             Reading::Success(answer) => Ok(answer),
             Reading::Refused(errors) => Err(judged(endpoint, refusal(errors))),
@@ -157,10 +137,7 @@ impl Http {
 
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Http")
-            .field("base", &self.base)
-            .field("token", &self.token)
-            .finish_non_exhaustive()
+        f.debug_struct("Http").field("base", &self.base).field("token", &self.token).finish_non_exhaustive()
     }
 }
 
@@ -172,20 +149,14 @@ fn judged<T>(endpoint: &Endpoint<T>, refusal: Refusal) -> Failure {
     let mut failure = doubt(endpoint, Code::Unavailable, "failed on Cloudflare's side").with_status(refusal.status);
     if let (Failure::Doubt(error), Some(first)) = (&mut failure, refusal.errors.first()) {
         let told = std::mem::replace(error, Error::new(Code::Internal, ""));
-        *error = told
-            .with("cloudflare_code", first.code)
-            .with("cloudflare_message", &first.message);
+        *error = told.with("cloudflare_code", first.code).with("cloudflare_message", &first.message);
     }
     failure
 }
 
 fn doubt<T>(endpoint: &Endpoint<T>, code: Code, what: impl fmt::Display) -> Failure {
     let error = Error::new(code, format!("{} {what}", endpoint.name()));
-    Failure::Doubt(if endpoint.method == Method::GET {
-        error
-    } else {
-        error.into_unclear()
-    })
+    Failure::Doubt(if endpoint.method == Method::GET { error } else { error.into_unclear() })
 }
 
 impl Failure {
@@ -218,9 +189,7 @@ fn pause(headers: &HeaderMap) -> Option<Duration> {
 /// `r` of `Ratelimit: "default";r=50;t=30` (Cloudflare docs, "Rate limits" of the API). The smallest when there are several.
 fn calls_left(headers: &HeaderMap) -> Option<u64> {
     let text = headers.get("ratelimit")?.to_str().ok()?;
-    text.split([';', ','])
-        .filter_map(|part| part.trim().strip_prefix("r=")?.parse().ok())
-        .min()
+    text.split([';', ',']).filter_map(|part| part.trim().strip_prefix("r=")?.parse().ok()).min()
 }
 
 #[cfg(test)]
@@ -232,14 +201,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         assert_eq!((pause(&headers), calls_left(&headers)), (None, None));
         headers.insert(RETRY_AFTER, HeaderValue::from_static("42"));
-        headers.insert(
-            "ratelimit",
-            HeaderValue::from_static("\"default\";r=50;t=30, \"burst\";r=3;t=1"),
-        );
-        assert_eq!(
-            (pause(&headers), calls_left(&headers)),
-            (Some(Duration::from_secs(42)), Some(3))
-        );
+        headers.insert("ratelimit", HeaderValue::from_static("\"default\";r=50;t=30, \"burst\";r=3;t=1"));
+        assert_eq!((pause(&headers), calls_left(&headers)), (Some(Duration::from_secs(42)), Some(3)));
         headers.insert(RETRY_AFTER, HeaderValue::from_static("Wed, 21 Oct 2026 07:28:00 GMT"));
         headers.insert("ratelimit", HeaderValue::from_static("nonsense"));
         assert_eq!((pause(&headers), calls_left(&headers)), (None, None));

@@ -23,10 +23,7 @@ pub(crate) async fn read_all<T: DeserializeOwned>(
             return Ok(items);
         }
     }
-    Err(Failure::Doubt(Error::new(
-        Code::CloudflareAnswer,
-        format!("the pages of {} do not fit together", endpoint.name()),
-    )))
+    Err(Failure::Doubt(Error::new(Code::CloudflareAnswer, format!("the pages of {} do not fit together", endpoint.name()))))
 }
 
 async fn read_once<T: DeserializeOwned>(
@@ -38,10 +35,7 @@ async fn read_once<T: DeserializeOwned>(
     let mut items = Vec::new();
     let mut announced = None;
     for page in 1_u64.. {
-        let wanted = endpoint
-            .clone()
-            .query("page", page.to_string())
-            .query("per_page", per_page.to_string());
+        let wanted = endpoint.clone().query("page", page.to_string()).query("per_page", per_page.to_string());
         let answer = client.read(&wanted, deadline).await?;
         // Without a total nothing proves that this is all: an error, since asking again will not bring one.
         let Some(total) = answer.info.as_ref().and_then(|info| info.total_count) else {

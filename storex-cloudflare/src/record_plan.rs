@@ -26,10 +26,7 @@ pub(crate) struct RecordPlan {
 impl RecordPlan {
     /// Makes every record, on the assumption that nothing is in the way.
     pub(crate) fn all_posted(records: usize) -> Self {
-        Self {
-            deletes: Vec::new(),
-            sources: vec![Source::Posted; records],
-        }
+        Self { deletes: Vec::new(), sources: vec![Source::Posted; records] }
     }
 
     /// Decides for `records` of the owner `mark` in a zone that holds `existing`.
@@ -37,14 +34,9 @@ impl RecordPlan {
     /// # Errors
     /// `foreign_object` naming the first record that is in the way and not of this owner.
     pub(crate) fn decide(records: &[RecordSpec], existing: &[RecordFacts], mark: &Mark) -> Result<Self> {
-        let mut plan = Self {
-            deletes: Vec::new(),
-            sources: Vec::with_capacity(records.len()),
-        };
+        let mut plan = Self { deletes: Vec::new(), sources: Vec::with_capacity(records.len()) };
         let mut taken = BTreeSet::new();
-        let exact = claims(records, existing, mark, &mut taken, |record, found| {
-            same_content(record, found)
-        });
+        let exact = claims(records, existing, mark, &mut taken, same_content);
         let rest = claims(records, existing, mark, &mut taken, |_, _| true);
         for ((record, exact), rest) in records.iter().zip(exact).zip(rest) {
             let source = match exact.or(rest) {
@@ -78,18 +70,11 @@ impl RecordPlan {
         mark: &Mark,
         taken: &BTreeSet<&RecordId>,
     ) -> Result<()> {
-        for rival in existing
-            .iter()
-            .filter(|found| excludes(record, found) && !taken.contains(&found.id))
-        {
+        for rival in existing.iter().filter(|found| excludes(record, found) && !taken.contains(&found.id)) {
             if !is_ours(rival, mark) {
-                let message = format!(
-                    "a {} record of {} that this store does not own is in the way",
-                    rival.record_type, rival.name
-                );
-                return Err(Error::new(Code::ForeignObject, message)
-                    .with("domain", &rival.name)
-                    .with("detail", &rival.id));
+                let message =
+                    format!("a {} record of {} that this store does not own is in the way", rival.record_type, rival.name);
+                return Err(Error::new(Code::ForeignObject, message).with("domain", &rival.name).with("detail", &rival.id));
             }
             if !self.deletes.contains(&rival.id) {
                 self.deletes.push(rival.id.clone());
@@ -135,10 +120,7 @@ fn same_content(record: &RecordSpec, found: &RecordFacts) -> bool {
     let same = if record.record_type == RecordType::Txt {
         record.content == found.content
     } else {
-        record
-            .content
-            .trim_end_matches('.')
-            .eq_ignore_ascii_case(found.content.trim_end_matches('.'))
+        record.content.trim_end_matches('.').eq_ignore_ascii_case(found.content.trim_end_matches('.'))
     };
     same && record.proxied == found.proxied
 }
@@ -148,14 +130,7 @@ fn same_content(record: &RecordSpec, found: &RecordFacts) -> bool {
 fn excludes(record: &RecordSpec, found: &RecordFacts) -> bool {
     let is_address = |name: &str| matches!(name, "A" | "AAAA");
     let (new, old) = (type_name(record.record_type), found.record_type.as_str());
-    let identical = new == old
-        && same_content(
-            &RecordSpec {
-                proxied: found.proxied,
-                ..record.clone()
-            },
-            found,
-        );
+    let identical = new == old && same_content(&RecordSpec { proxied: found.proxied, ..record.clone() }, found);
     let aliased = (new == "CNAME" && (old == "CNAME" || is_address(old))) || (old == "CNAME" && is_address(new));
     same_name(record, found) && (identical || aliased)
 }
@@ -182,12 +157,7 @@ mod tests {
     }
 
     fn spec(record_type: RecordType, name: &str, content: &str) -> RecordSpec {
-        RecordSpec {
-            record_type,
-            name: name.to_owned(),
-            content: content.to_owned(),
-            proxied: false,
-        }
+        RecordSpec { record_type, name: name.to_owned(), content: content.to_owned(), proxied: false }
     }
 
     fn fact(id: &str, record_type: &str, name: &str, content: &str, comment: Option<&Mark>) -> RecordFacts {
@@ -214,18 +184,11 @@ mod tests {
             fact("2", "CNAME", "b.x.com", "t.net", Some(&old)),
             fact("3", "CNAME", "c.x.com", "old.net", Some(&old)),
         ];
-        let asked = [
-            cname("C.x.com.", "t.net"),
-            cname("a.x.com", "T.net."),
-            cname("d.x.com", "t.net"),
-            cname("b.x.com", "t.net"),
-        ];
+        let asked =
+            [cname("C.x.com.", "t.net"), cname("a.x.com", "T.net."), cname("d.x.com", "t.net"), cname("b.x.com", "t.net")];
         let plan = RecordPlan::decide(&asked, &existing, &new).expect("nothing foreign");
         let patched = |id: &str| Source::Patched(id.parse().unwrap());
-        assert_eq!(
-            plan.sources,
-            [patched("3"), Source::Kept(existing[0].clone()), Source::Posted, patched("2")]
-        );
+        assert_eq!(plan.sources, [patched("3"), Source::Kept(existing[0].clone()), Source::Posted, patched("2")]);
         assert_eq!((plan.deletes.len(), plan.finished()), (0, None));
         let again = RecordPlan::decide(&asked[1..2], &existing, &new).unwrap();
         assert_eq!(again.finished(), Some(vec![existing[0].clone()]));
@@ -243,10 +206,7 @@ mod tests {
         ] {
             let error = RecordPlan::decide(&[cname("a.x.com", "t.net")], &[rival], &mine).expect_err("foreign");
             assert_eq!(error.code(), Code::ForeignObject);
-            assert!(
-                error.to_string().contains("a.x.com") && error.to_string().contains("[detail=9]"),
-                "{error}"
-            );
+            assert!(error.to_string().contains("a.x.com") && error.to_string().contains("[detail=9]"), "{error}");
         }
         let beside = [
             fact("9", "TXT", "a.x.com", "hello", None),
@@ -260,10 +220,7 @@ mod tests {
     #[test]
     fn ours_of_another_type_give_way_in_the_same_transaction() {
         let mine = mark("12345", "a.0f");
-        let existing = [
-            fact("1", "A", "a.x.com", "10.0.0.1", Some(&mine)),
-            fact("2", "AAAA", "a.x.com", "::1", Some(&mine)),
-        ];
+        let existing = [fact("1", "A", "a.x.com", "10.0.0.1", Some(&mine)), fact("2", "AAAA", "a.x.com", "::1", Some(&mine))];
         let plan = RecordPlan::decide(&[cname("a.x.com", "t.net")], &existing, &mine).unwrap();
         assert_eq!(plan.deletes, [existing[0].id.clone(), existing[1].id.clone()]);
         assert_eq!(plan.sources, [Source::Posted]);
@@ -283,14 +240,7 @@ mod tests {
             spec(RecordType::Txt, "x.com", "more"),
         ];
         let plan = RecordPlan::decide(&asked, &existing, &mine).unwrap();
-        assert_eq!(
-            plan.sources,
-            [
-                Source::Patched("2".parse().unwrap()),
-                Source::Kept(existing[0].clone()),
-                Source::Posted
-            ]
-        );
+        assert_eq!(plan.sources, [Source::Patched("2".parse().unwrap()), Source::Kept(existing[0].clone()), Source::Posted]);
         let error = RecordPlan::decide(&[spec(RecordType::Txt, "x.com", "three")], &existing[2..], &mine)
             .expect_err("identical and foreign");
         assert_eq!(error.code(), Code::ForeignObject);

@@ -22,10 +22,7 @@ mod tests {
         ensure_crypto_provider();
         let first = CryptoProvider::get_default().expect("installed");
         ensure_crypto_provider();
-        assert!(std::sync::Arc::ptr_eq(
-            first,
-            CryptoProvider::get_default().expect("still installed")
-        ));
+        assert!(std::sync::Arc::ptr_eq(first, CryptoProvider::get_default().expect("still installed")));
         let suites = ring::default_provider().cipher_suites;
         assert_eq!(first.cipher_suites, suites, "the provider is ring");
     }

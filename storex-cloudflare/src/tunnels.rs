@@ -27,9 +27,7 @@ impl CloudflareTunnels {
     async fn named(&self, name: &str, deadline: Option<Timestamp>) -> Result<Option<TunnelFacts>> {
         let list = tunnels::named(self.account.id(), name);
         let found = page::read_all(self.account.client(), &list, tunnels::PER_PAGE, deadline).await?;
-        let live = found
-            .into_iter()
-            .find(|tunnel| tunnel.name == name && tunnel.deleted_at.is_none());
+        let live = found.into_iter().find(|tunnel| tunnel.name == name && tunnel.deleted_at.is_none());
         live.map(|tunnel| tunnel.facts()).transpose()
     }
 
@@ -88,48 +86,26 @@ impl TunnelRoutes for CloudflareTunnels {
 
     async fn ensure(&self, cx: &EffectCx, name: &str) -> Result<TunnelFacts> {
         let during = |error: Error| error.during("tunnel.ensure").with("detail", name);
-        match self
-            .account
-            .client()
-            .effect(&tunnels::create(self.account.id(), name), cx.deadline)
-            .await
-        {
+        match self.account.client().effect(&tunnels::create(self.account.id(), name), cx.deadline).await {
             Ok(tunnel) => tunnel.facts().map_err(|error| during(error.into_unclear())),
             Err(Failure::Refused(refusal)) if refusal.is_tunnel_exists() => {
-                let vanished = || {
-                    Error::new(
-                        Code::CloudflareAnswer,
-                        "Cloudflare says the tunnel exists and does not list it",
-                    )
-                };
-                self.named(name, Some(cx.deadline))
-                    .await
-                    .and_then(|found| found.ok_or_else(vanished))
-                    .map_err(during)
+                let vanished = || Error::new(Code::CloudflareAnswer, "Cloudflare says the tunnel exists and does not list it");
+                self.named(name, Some(cx.deadline)).await.and_then(|found| found.ok_or_else(vanished)).map_err(during)
             }
             Err(failure) => Err(during(failure.into())),
         }
     }
 
     async fn load(&self, id: &TunnelId) -> Result<(u64, TunnelDocument)> {
-        self.configuration(id, None)
-            .await
-            .map_err(|error| error.during("tunnel.load"))
+        self.configuration(id, None).await.map_err(|error| error.during("tunnel.load"))
     }
 
     async fn store(&self, cx: &EffectCx, id: &TunnelId, document: &TunnelDocument, expected_version: u64) -> Result<u64> {
-        self.replace(cx, id, document, expected_version)
-            .await
-            .map_err(|error| error.during("tunnel.store"))
+        self.replace(cx, id, document, expected_version).await.map_err(|error| error.during("tunnel.store"))
     }
 
     async fn remove(&self, cx: &EffectCx, id: &TunnelId) -> Result<()> {
-        match self
-            .account
-            .client()
-            .effect(&tunnels::delete(self.account.id(), id), cx.deadline)
-            .await
-        {
+        match self.account.client().effect(&tunnels::delete(self.account.id(), id), cx.deadline).await {
             Ok(_) => Ok(()),
             Err(Failure::Refused(refusal)) if refusal.is_missing() => Ok(()),
             Err(failure) => Err(Error::from(failure).during("tunnel.remove")),

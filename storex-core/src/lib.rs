@@ -42,11 +42,13 @@ mod workflow;
 
 pub use clock::{Clock, SystemClock, remaining};
 pub use controller::{
-    ConfigurationStatus, ConfigurationView, Controller, ControllerBuilder, CreateStoreRequest, DomainsView, Readiness, Settings, StoreCreated, StoreList, StoreView,
+    ConfigurationStatus, ConfigurationView, Controller, ControllerBuilder, CreateStoreRequest, DomainsView, Readiness, Settings,
+    StoreCreated, StoreList, StoreView,
 };
 pub use entropy::{Entropy, EntropyExt, SystemEntropy};
 pub use error::{Certainty, Code, Entry, Error, ErrorRecord, Kind, Result};
 pub use traits::*;
 pub use value::{
-    EffectCx, EffectId, Email, Epoch, HostId, Hostname, InstanceId, Mark, OperationId, Port, PortRange, Secret, StoreDigits, StoreId, Subject, Username,
+    EffectCx, EffectId, Email, Epoch, HostId, Hostname, InstanceId, Mark, OperationId, Port, PortRange, Secret, StoreDigits,
+    StoreId, Subject, Username,
 };

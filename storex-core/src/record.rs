@@ -2,8 +2,8 @@
 
 use crate::resource::{RecordRow, ResourceKey, to_value};
 use crate::{
-    Code, Email, Error, HostId, Hostname, IngressRule, InstanceId, Notification, OperationId, Port, Result, Row, StoreDigits, StoreId, Table, TunnelFacts, Username,
-    ZoneFacts, ZoneId,
+    Code, Email, Error, HostId, Hostname, IngressRule, InstanceId, Notification, OperationId, Port, Result, Row, StoreDigits,
+    StoreId, Table, TunnelFacts, Username, ZoneFacts, ZoneId,
 };
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -214,5 +214,6 @@ pub(crate) fn due<T: Serialize>(table: Table, id: String, body: &T, at: Timestam
 
 /// Reads the document of a row.
 pub(crate) fn decode<T: DeserializeOwned>(row: &Row) -> Result<T> {
-    T::deserialize(&row.body).map_err(|error| Error::new(Code::Corrupt, format!("the document {} cannot be read: {error}", row.id)))
+    T::deserialize(&row.body)
+        .map_err(|error| Error::new(Code::Corrupt, format!("the document {} cannot be read: {error}", row.id)))
 }

@@ -24,7 +24,9 @@ pub use tunnel::TunnelSpec;
 pub use zone::ZoneSpec;
 
 use crate::operation::Proof;
-use crate::{Clock, Code, DomainProvider, EffectCx, Entropy, Error, HostId, Hosts, OperationId, Result, StoreHost, StoreRepo, TunnelRoutes};
+use crate::{
+    Clock, Code, DomainProvider, EffectCx, Entropy, Error, HostId, Hosts, OperationId, Result, StoreHost, StoreRepo, TunnelRoutes,
+};
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

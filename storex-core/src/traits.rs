@@ -12,11 +12,16 @@ mod store_host;
 mod store_repo;
 mod tunnel_routes;
 
-pub use domain_provider::{DomainCapabilities, DomainObject, DomainProvider, RecordFacts, RecordId, RecordSpec, RecordType, ZoneFacts, ZoneId, ZoneStatus};
+pub use domain_provider::{
+    DomainCapabilities, DomainObject, DomainProvider, RecordFacts, RecordId, RecordSpec, RecordType, ZoneFacts, ZoneId,
+    ZoneStatus,
+};
 pub use notifier::{Notification, Notifier};
 pub use process_supervisor::{ProcessFacts, ProcessSpec, ProcessStatus, ProcessSupervisor, SupervisorInfo};
 pub use proxy_writer::{Committed, ProxyWriter, RouteTable};
 pub use store_files::{EnvironmentFacts, FilesFacts, StoreFiles, TreeFacts};
 pub use store_host::{Deployed, HostFacts, Hosts, Part, PartFacts, SingleHost, StoreHost, StorePackage, Symlinks, Visit};
-pub use store_repo::{Claim, ClaimOutcome, Expected, Lease, Nonce, Page, Query, Row, RowPage, RowWrite, StoreRepo, Table, Wakeups};
+pub use store_repo::{
+    Claim, ClaimOutcome, Expected, Lease, Nonce, Page, Query, Row, RowPage, RowWrite, StoreRepo, Table, Wakeups,
+};
 pub use tunnel_routes::{IngressRule, TunnelDocument, TunnelFacts, TunnelId, TunnelRoutes};

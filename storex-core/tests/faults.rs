@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use storex_core::operation::OperationState;
 use storex_core::{
-    Clock, Code, Controller, CreateStoreRequest, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, Hostname, OperationId, Page, Query, RecordFacts,
-    RecordSpec, StoreRepo, Table, ZoneFacts, ZoneId, ZoneStatus,
+    Clock, Code, Controller, CreateStoreRequest, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, Hostname,
+    OperationId, Page, Query, RecordFacts, RecordSpec, StoreRepo, Table, ZoneFacts, ZoneId, ZoneStatus,
 };
 use storex_fakes::{Call, Fault, FaultRule, MemoryClock, MemoryDomains, When, World};
 
@@ -89,7 +89,8 @@ impl DomainProvider for Blind {
 
 /// A new controller process on the world; its eyes are closed in the control.
 async fn controller(world: &World, blind: bool) -> Controller {
-    let controller = if blind { world.controller_over(Arc::new(Blind(world.domains.clone()))).await } else { world.controller().await };
+    let controller =
+        if blind { world.controller_over(Arc::new(Blind(world.domains.clone()))).await } else { world.controller().await };
     let controller = controller.unwrap();
     controller.ensure_platform("http://localhost:3000").await.unwrap();
     controller
@@ -104,7 +105,13 @@ fn rule_of(points: &[Call], index: usize, hit: Strike) -> (FaultRule, bool) {
 }
 
 /// Runs `act` under the strike; answers the controller that is alive afterwards.
-async fn strike<F>(world: &World, alive: Controller, (rule, crash): (FaultRule, bool), blind: bool, act: impl FnOnce(Controller) -> F) -> Controller
+async fn strike<F>(
+    world: &World,
+    alive: Controller,
+    (rule, crash): (FaultRule, bool),
+    blind: bool,
+    act: impl FnOnce(Controller) -> F,
+) -> Controller
 where
     F: Future<Output = Result<(), Error>> + Send + 'static,
 {
@@ -187,7 +194,9 @@ async fn sweep_create(blind: bool) -> (usize, usize, Vec<String>) {
             match judge(&world, state, whole.len()) {
                 Ok(true) => there += 1,
                 Ok(false) => gone += 1,
-                Err(how) => broken.push(format!("{hit:?} at call {index} {} {}: {how}", points[index].name, points[index].subject)),
+                Err(how) => {
+                    broken.push(format!("{hit:?} at call {index} {} {}: {how}", points[index].name, points[index].subject))
+                }
             }
         }
     }
@@ -199,7 +208,11 @@ async fn a_fault_at_any_call_of_create_leaves_the_store_wholly_there_or_wholly_g
     let (there, gone, broken) = sweep_create(false).await;
     let (_, _, control) = sweep_create(true).await;
     let total = there + gone + broken.len();
-    println!("create: {} of {total} scenarios end in between ({there} wholly there, {gone} wholly gone); without eyes for zones {} of {total} do", broken.len(), control.len());
+    println!(
+        "create: {} of {total} scenarios end in between ({there} wholly there, {gone} wholly gone); without eyes for zones {} of {total} do",
+        broken.len(),
+        control.len()
+    );
     assert!(broken.is_empty(), "{broken:#?}");
     assert!(there > 100 && gone > 20 && !control.is_empty(), "the sweep or its control shows nothing");
 }
@@ -224,7 +237,10 @@ async fn a_fault_at_any_call_of_delete_still_deletes_the_store() {
             controller.wait_operation(&operation, DAY).await.unwrap();
             let what = format!("{hit:?} at call {index} {} {}", points[index].name, points[index].subject);
             let id = created.store_id.clone();
-            let controller = strike(&world, controller, rule_of(&points, index, hit), false, |alive| async move { alive.delete_store(&id).await.map(|_| ()) }).await;
+            let controller = strike(&world, controller, rule_of(&points, index, hit), false, |alive| async move {
+                alive.delete_store(&id).await.map(|_| ())
+            })
+            .await;
             if operations(&world, "delete_store").await.is_empty() {
                 // The fault came before the operation was durable: nothing happened, and asking again deletes.
                 controller.delete_store(&created.store_id).await.unwrap();

@@ -34,9 +34,15 @@ fn edge_calls(world: &World) -> usize {
 /// The names of the specification, verbatim and in its order.
 const SPECIFICATION: [(&str, &[&str]); 4] = [
     ("Initialize Store", &["Validate domain availability", "Generate store identifiers", "Create database entries"]),
-    ("Configure Domains", &["Setup system subdomain", "Create Cloudflare zone", "Configure DNS records", "Provision SSL certificates"]),
+    (
+        "Configure Domains",
+        &["Setup system subdomain", "Create Cloudflare zone", "Configure DNS records", "Provision SSL certificates"],
+    ),
     ("Deploy Infrastructure", &["Create directory structure", "Configure environment", "Setup database", "Configure routing"]),
-    ("Activate Store", &["Start application process", "Verify connectivity", "Enable monitoring", "Send completion notification"]),
+    (
+        "Activate Store",
+        &["Start application process", "Verify connectivity", "Enable monitoring", "Send completion notification"],
+    ),
 ];
 
 #[tokio::test(start_paused = true)]
@@ -45,11 +51,17 @@ async fn a_store_with_a_domain_is_created_by_the_fifteen_tasks_and_deleted_witho
     let controller = world.ready_controller().await.unwrap();
     let (created, operation) = controller.create_store(&request("oceanbreeze", Some("oceanbreezestore.com"))).await.unwrap();
     assert_eq!(created.configuration.nameservers.len(), 2);
-    assert_eq!(created.configuration.next_steps, ["Update domain nameservers", "Wait for DNS propagation", "Verify domain ownership"]);
+    assert_eq!(
+        created.configuration.next_steps,
+        ["Update domain nameservers", "Wait for DNS propagation", "Verify domain ownership"]
+    );
     let view = rest(&controller, &operation).await;
     assert_eq!(view.state, OperationState::Succeeded, "{view:#?}");
-    let names: Vec<(&str, Vec<&str>)> =
-        view.steps.iter().map(|step| (step.action.as_str(), step.tasks.iter().map(|task| task.name.as_str()).collect())).collect();
+    let names: Vec<(&str, Vec<&str>)> = view
+        .steps
+        .iter()
+        .map(|step| (step.action.as_str(), step.tasks.iter().map(|task| task.name.as_str()).collect()))
+        .collect();
     let wanted: Vec<(&str, Vec<&str>)> = SPECIFICATION.iter().map(|(step, tasks)| (*step, tasks.to_vec())).collect();
     assert_eq!(names, wanted);
     for task in view.steps.iter().flat_map(|step| &step.tasks) {
@@ -124,8 +136,13 @@ async fn a_process_that_does_not_serve_takes_the_store_back_with_its_last_log_li
     assert_eq!(view.state, OperationState::RolledBack, "{view:#?}");
     let error = view.error.unwrap();
     assert_eq!(error.code, Code::ProcessNotServing);
-    let failed: Vec<&str> =
-        view.steps.iter().flat_map(|step| &step.tasks).filter(|task| task.state == TaskState::Failed).map(|task| task.name.as_str()).collect();
+    let failed: Vec<&str> = view
+        .steps
+        .iter()
+        .flat_map(|step| &step.tasks)
+        .filter(|task| task.state == TaskState::Failed)
+        .map(|task| task.name.as_str())
+        .collect();
     assert_eq!(failed, ["Start application process"]);
     assert!(error.context.iter().any(|(key, log)| key == "log" && !log.is_empty()), "{error:?}");
     assert_eq!(world.store_traces(), Vec::<String>::new());
@@ -166,7 +183,9 @@ async fn infrastructure_does_not_wait_for_domains() {
 async fn journal_writes_stay_within_two_per_step() {
     let world = World::new().unwrap();
     let controller = world.ready_controller().await.unwrap();
-    let journal = |world: &World| world.script.history().iter().filter(|call| call.name == "repo.put" && call.subject.starts_with("operations/")).count();
+    let journal = |world: &World| {
+        world.script.history().iter().filter(|call| call.name == "repo.put" && call.subject.starts_with("operations/")).count()
+    };
     let before = journal(&world);
     let (_, operation) = controller.create_store(&request("oceanbreeze", Some("oceanbreezestore.com"))).await.unwrap();
     rest(&controller, &operation).await;

@@ -21,10 +21,7 @@ pub(crate) fn check_write(write: &RowWrite, nonce: &Nonce) -> Result<()> {
         check_text("index value", "/indexes", value)?;
     }
     if nonce.0.len() > LONGEST_NONCE {
-        return Err(refuse(
-            "/nonce",
-            format!("a nonce has at most {LONGEST_NONCE} bytes, this one {}", nonce.0.len()),
-        ));
+        return Err(refuse("/nonce", format!("a nonce has at most {LONGEST_NONCE} bytes, this one {}", nonce.0.len())));
     }
     if is_deeper(&write.body, DEEPEST) {
         return Err(refuse("/body", format!("a body nests at most {DEEPEST} levels")));
@@ -37,19 +34,12 @@ pub(crate) fn check_write(write: &RowWrite, nonce: &Nonce) -> Result<()> {
 /// # Errors
 /// `invalid_field`.
 pub(crate) fn check_page(page: &Page) -> Result<()> {
-    if page.limit == 0 {
-        Err(refuse("/limit", "a page has at least one row".to_owned()))
-    } else {
-        Ok(())
-    }
+    if page.limit == 0 { Err(refuse("/limit", "a page has at least one row".to_owned())) } else { Ok(()) }
 }
 
 fn check_text(what: &str, pointer: &str, text: &str) -> Result<()> {
     if text.is_empty() || text.len() > LONGEST {
-        return Err(refuse(
-            pointer,
-            format!("an {what} has 1 to {LONGEST} bytes, this one {}", text.len()),
-        ));
+        return Err(refuse(pointer, format!("an {what} has 1 to {LONGEST} bytes, this one {}", text.len())));
     }
     Ok(())
 }

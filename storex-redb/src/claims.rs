@@ -13,8 +13,7 @@ impl Batch<'_> {
             Some(held) => Ok(ClaimOutcome::Taken(held)),
             None => {
                 let record = encode(&ClaimRecord::new(claim))?;
-                self.claims
-                    .insert((claim.namespace.as_str(), claim.name.as_str()), record.as_slice())?;
+                self.claims.insert((claim.namespace.as_str(), claim.name.as_str()), record.as_slice())?;
                 self.changes.file = true;
                 Ok(ClaimOutcome::Held)
             }
@@ -32,10 +31,7 @@ impl Batch<'_> {
             }
         }
         let Some(name) = free else { return Ok(None) };
-        self.claim(&Claim {
-            name: name.clone(),
-            ..claim.clone()
-        })?;
+        self.claim(&Claim { name: name.clone(), ..claim.clone() })?;
         Ok(Some(name.clone()))
     }
 

@@ -15,12 +15,7 @@ pub(crate) struct Position {
 impl Position {
     /// The cursor of this position in this listing.
     pub(crate) fn to_cursor(&self, table: Table, query: &Query) -> String {
-        format!(
-            "{FORM}-{:016x}-{}-{}",
-            fingerprint(table, query),
-            hexadecimal(&self.value),
-            hexadecimal(&self.id)
-        )
+        format!("{FORM}-{:016x}-{}-{}", fingerprint(table, query), hexadecimal(&self.value), hexadecimal(&self.id))
     }
 
     /// The position of a cursor that was given for the same table and query.
@@ -36,10 +31,7 @@ impl Position {
 fn parse(cursor: &str, table: Table, query: &Query) -> Option<Position> {
     let mut parts = cursor.split('-');
     let (form, listing) = (parts.next()?, parts.next()?);
-    let position = Position {
-        value: text(parts.next()?)?,
-        id: text(parts.next()?)?,
-    };
+    let position = Position { value: text(parts.next()?)?, id: text(parts.next()?)? };
     let ours = form == FORM && listing == format!("{:016x}", fingerprint(table, query)) && parts.next().is_none();
     let placed = !position.id.is_empty() && position.value.is_empty() == (*query == Query::All);
     (ours && placed).then_some(position)
@@ -71,16 +63,12 @@ fn hexadecimal(text: &str) -> String {
 
 fn text(hexadecimal: &str) -> Option<String> {
     if !hexadecimal.len().is_multiple_of(2)
-        || !hexadecimal
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        || !hexadecimal.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
     {
         return None;
     }
     let digits = hexadecimal.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
-    let bytes = digits
-        .map(|pair| u8::from_str_radix(pair?, 16).ok())
-        .collect::<Option<Vec<u8>>>()?;
+    let bytes = digits.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect::<Option<Vec<u8>>>()?;
     String::from_utf8(bytes).ok()
 }
 
@@ -90,62 +78,29 @@ mod tests {
 
     #[test]
     fn a_cursor_comes_back_as_its_position_in_its_own_listing_only() {
-        let by_index = Query::Index {
-            name: "due".to_owned(),
-            from: Some("1".to_owned()),
-            to: None,
-        };
+        let by_index = Query::Index { name: "due".to_owned(), from: Some("1".to_owned()), to: None };
         let listings = [
             (Table::Stores, Query::All),
             (Table::Domains, Query::All),
             (Table::Stores, by_index),
             (Table::Stores, Query::equals("due", "1")),
-            (
-                Table::Stores,
-                Query::Index {
-                    name: "due".to_owned(),
-                    from: None,
-                    to: Some("1".to_owned()),
-                },
-            ),
-            (
-                Table::Stores,
-                Query::Index {
-                    name: "due1".to_owned(),
-                    from: Some(String::new()),
-                    to: None,
-                },
-            ),
+            (Table::Stores, Query::Index { name: "due".to_owned(), from: None, to: Some("1".to_owned()) }),
+            (Table::Stores, Query::Index { name: "due1".to_owned(), from: Some(String::new()), to: None }),
         ];
         for (given, (table, query)) in listings.iter().enumerate() {
-            let value = if *query == Query::All {
-                String::new()
-            } else {
-                "wért-é".to_owned()
-            };
-            let position = Position {
-                value,
-                id: "ocean-1".to_owned(),
-            };
+            let value = if *query == Query::All { String::new() } else { "wért-é".to_owned() };
+            let position = Position { value, id: "ocean-1".to_owned() };
             let cursor = position.to_cursor(*table, query);
             for (asked, (table, query)) in listings.iter().enumerate() {
                 let seen = Position::from_cursor(&cursor, *table, query);
-                assert_eq!(
-                    seen.ok().as_ref() == Some(&position),
-                    given == asked,
-                    "{cursor} in listing {asked}"
-                );
+                assert_eq!(seen.ok().as_ref() == Some(&position), given == asked, "{cursor} in listing {asked}");
             }
         }
     }
 
     #[test]
     fn every_damaged_cursor_is_refused() {
-        let cursor = Position {
-            value: String::new(),
-            id: "ab".to_owned(),
-        }
-        .to_cursor(Table::Stores, &Query::All);
+        let cursor = Position { value: String::new(), id: "ab".to_owned() }.to_cursor(Table::Stores, &Query::All);
         assert!(Position::from_cursor(&cursor, Table::Stores, &Query::All).is_ok());
         let mut damaged: Vec<String> = (0..cursor.len()).map(|length| cursor[..length].to_owned()).collect();
         damaged.extend([
@@ -158,10 +113,7 @@ mod tests {
         // Cutting one whole byte of the id leaves another position of the same listing, which is no damage that could be seen.
         damaged.retain(|text| *text != cursor[..cursor.len() - 2]);
         for text in damaged {
-            assert!(
-                Position::from_cursor(&text, Table::Stores, &Query::All).is_err(),
-                "{text:?} was taken"
-            );
+            assert!(Position::from_cursor(&text, Table::Stores, &Query::All).is_err(), "{text:?} was taken");
         }
     }
 }

@@ -13,18 +13,12 @@ pub(crate) struct Failure {
 impl Failure {
     /// The file holds something storex cannot have written.
     pub(crate) fn corrupt(message: impl Into<String>) -> Self {
-        Self {
-            code: Code::Corrupt,
-            message: message.into(),
-        }
+        Self { code: Code::Corrupt, message: message.into() }
     }
 
     /// The file cannot be read or written now.
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
-        Self {
-            code: Code::Unavailable,
-            message: message.into(),
-        }
+        Self { code: Code::Unavailable, message: message.into() }
     }
 
     /// redb panicked, as it does on some damage.

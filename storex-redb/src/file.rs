@@ -29,10 +29,7 @@ pub(crate) fn open(path: &Path) -> Result<Database> {
     let backend = FileBackend::new(file).map_err(failure::opening)?;
     // redb checks what it reads, but says of a damaged file that it may panic.
     let opened = catch_unwind(AssertUnwindSafe(|| {
-        Database::builder()
-            .set_cache_size(CACHE)
-            .set_check_integrity_on_open(true)
-            .create_with_backend(backend)
+        Database::builder().set_cache_size(CACHE).set_check_integrity_on_open(true).create_with_backend(backend)
     }));
     match opened {
         Ok(opened) => opened.map_err(failure::opening),
@@ -41,13 +38,7 @@ pub(crate) fn open(path: &Path) -> Result<Database> {
 }
 
 fn open_private(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)?;
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::other("it is no regular file"));
@@ -63,10 +54,7 @@ fn open_private(path: &Path) -> io::Result<File> {
 
 /// Makes the name of a new file durable.
 fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
 }
 

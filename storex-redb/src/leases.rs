@@ -32,26 +32,15 @@ impl Leases {
 impl Batch<'_> {
     /// Gives or renews the lease, unless another holder's runs.
     pub(crate) fn acquire(&mut self, lease: &Lease) -> Outcome<Option<Epoch>> {
-        let running = self
-            .changes
-            .leases
-            .get(&lease.name)
-            .or_else(|| self.leases.0.get(&lease.name))
-            .filter(|held| held.until > self.now);
+        let running =
+            self.changes.leases.get(&lease.name).or_else(|| self.leases.0.get(&lease.name)).filter(|held| held.until > self.now);
         let epoch = match running {
             Some(held) if held.holder != lease.holder => return Ok(None),
             Some(held) => held.epoch,
             None => self.next_epoch()?,
         };
         let until = self.now.checked_add(lease.duration).unwrap_or(Timestamp::MAX);
-        self.changes.leases.insert(
-            lease.name.clone(),
-            Held {
-                holder: lease.holder.clone(),
-                epoch,
-                until,
-            },
-        );
+        self.changes.leases.insert(lease.name.clone(), Held { holder: lease.holder.clone(), epoch, until });
         Ok(Some(epoch))
     }
 

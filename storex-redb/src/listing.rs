@@ -19,38 +19,23 @@ pub(crate) fn get(database: &Database, table: Table, id: &str) -> Result<Option<
 
 /// One page of one snapshot of the file.
 pub(crate) fn list(database: &Database, table: Table, query: &Query, page: &Page) -> Result<RowPage, Stop> {
-    let after = page
-        .after
-        .as_deref()
-        .map(|cursor| Position::from_cursor(cursor, table, query))
-        .transpose()?;
+    let after = page.after.as_deref().map(|cursor| Position::from_cursor(cursor, table, query)).transpose()?;
     let transaction = database.begin_read()?;
     // One more than asked for tells whether something follows.
     let most = page.limit.saturating_add(1);
     let mut found = match query {
         Query::All => by_id(&transaction, table, after.as_ref(), most)?,
-        Query::Index { name, from, to } => by_index(
-            &transaction,
-            table,
-            name,
-            (from.as_deref(), to.as_deref()),
-            after.as_ref(),
-            most,
-        )?,
+        Query::Index { name, from, to } => {
+            by_index(&transaction, table, name, (from.as_deref(), to.as_deref()), after.as_ref(), most)?
+        }
     };
     let more = found.len() > page.limit;
     found.truncate(page.limit);
-    let next = found.last().filter(|_| more).map(|(value, row)| {
-        Position {
-            value: value.clone(),
-            id: row.id.clone(),
-        }
-        .to_cursor(table, query)
-    });
-    Ok(RowPage {
-        rows: found.into_iter().map(|(_, row)| row).collect(),
-        next,
-    })
+    let next = found
+        .last()
+        .filter(|_| more)
+        .map(|(value, row)| Position { value: value.clone(), id: row.id.clone() }.to_cursor(table, query));
+    Ok(RowPage { rows: found.into_iter().map(|(_, row)| row).collect(), next })
 }
 
 /// Rows with the index value they were found by, empty when by id.

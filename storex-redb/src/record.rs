@@ -22,13 +22,7 @@ pub(crate) struct RowRecord<'a> {
 impl<'a> RowRecord<'a> {
     /// A record of this build's form.
     pub(crate) fn new(version: u64, nonce: &'a str, indexes: &'a BTreeMap<String, String>, body: &'a Value) -> Self {
-        Self {
-            form: FORM,
-            version,
-            nonce: Cow::Borrowed(nonce),
-            indexes: Cow::Borrowed(indexes),
-            body: Cow::Borrowed(body),
-        }
+        Self { form: FORM, version, nonce: Cow::Borrowed(nonce), indexes: Cow::Borrowed(indexes), body: Cow::Borrowed(body) }
     }
 
     /// The record in `bytes`.
@@ -43,12 +37,7 @@ impl<'a> RowRecord<'a> {
 
     /// The row of this record.
     pub(crate) fn into_row(self, id: &str) -> Row {
-        Row {
-            id: id.to_owned(),
-            version: self.version,
-            body: self.body.into_owned(),
-            indexes: self.indexes.into_owned(),
-        }
+        Row { id: id.to_owned(), version: self.version, body: self.body.into_owned(), indexes: self.indexes.into_owned() }
     }
 }
 
@@ -63,11 +52,7 @@ pub(crate) struct ClaimRecord<'a> {
 impl<'a> ClaimRecord<'a> {
     /// A record of this build's form.
     pub(crate) fn new(claim: &'a Claim) -> Self {
-        Self {
-            form: FORM,
-            owner: Cow::Borrowed(&claim.owner),
-            label: Cow::Borrowed(&claim.label),
-        }
+        Self { form: FORM, owner: Cow::Borrowed(&claim.owner), label: Cow::Borrowed(&claim.label) }
     }
 
     /// The record in `bytes`.
@@ -107,8 +92,5 @@ fn known(form: u32) -> Result<()> {
     if form == FORM {
         return Ok(());
     }
-    Err(Error::new(
-        Code::Corrupt,
-        format!("a stored record has form {form}, this build knows {FORM}"),
-    ))
+    Err(Error::new(Code::Corrupt, format!("a stored record has form {form}, this build knows {FORM}")))
 }

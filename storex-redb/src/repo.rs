@@ -16,69 +16,50 @@ use storex_core::{
 impl StoreRepo for RedbStores {
     async fn get(&self, table: Table, id: &str) -> Result<Option<Row>> {
         let id = id.to_owned();
-        self.read(move |database| listing::get(database, table, &id))
-            .await
-            .map_err(during("repo.get"))
+        self.read(move |database| listing::get(database, table, &id)).await.map_err(during("repo.get"))
     }
 
     async fn put(&self, row: &RowWrite, expected: Expected, nonce: &Nonce) -> Result<u64> {
         bounds::check_write(row, nonce).map_err(during("repo.put"))?;
         let (row, nonce) = (row.clone(), nonce.clone());
-        write(&self.shared, move |batch| batch.put(&row, expected, &nonce))
-            .await
-            .map_err(during("repo.put"))
+        write(&self.shared, move |batch| batch.put(&row, expected, &nonce)).await.map_err(during("repo.put"))
     }
 
     async fn delete(&self, table: Table, id: &str, version: u64) -> Result<()> {
         let id = id.to_owned();
-        write(&self.shared, move |batch| batch.delete(table, &id, version))
-            .await
-            .map_err(during("repo.delete"))
+        write(&self.shared, move |batch| batch.delete(table, &id, version)).await.map_err(during("repo.delete"))
     }
 
     async fn list(&self, table: Table, query: &Query, page: &Page) -> Result<RowPage> {
         bounds::check_page(page).map_err(during("repo.list"))?;
         let (query, page) = (query.clone(), page.clone());
-        self.read(move |database| listing::list(database, table, &query, &page))
-            .await
-            .map_err(during("repo.list"))
+        self.read(move |database| listing::list(database, table, &query, &page)).await.map_err(during("repo.list"))
     }
 
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome> {
         let claim = claim.clone();
-        write(&self.shared, move |batch| batch.claim(&claim))
-            .await
-            .map_err(during("repo.claim"))
+        write(&self.shared, move |batch| batch.claim(&claim)).await.map_err(during("repo.claim"))
     }
 
     async fn claim_first(&self, claim: &Claim, candidates: &[String]) -> Result<Option<String>> {
         let (claim, candidates) = (claim.clone(), candidates.to_vec());
-        write(&self.shared, move |batch| batch.claim_first(&claim, &candidates))
-            .await
-            .map_err(during("repo.claim_first"))
+        write(&self.shared, move |batch| batch.claim_first(&claim, &candidates)).await.map_err(during("repo.claim_first"))
     }
 
     async fn release(&self, namespace: &str, name: &str, owner: &str) -> Result<()> {
         let (namespace, name, owner) = (namespace.to_owned(), name.to_owned(), owner.to_owned());
-        write(&self.shared, move |batch| batch.release(&namespace, &name, &owner))
-            .await
-            .map_err(during("repo.release"))
+        write(&self.shared, move |batch| batch.release(&namespace, &name, &owner)).await.map_err(during("repo.release"))
     }
 
     async fn acquire(&self, lease: &Lease) -> Result<Option<Epoch>> {
         let lease = lease.clone();
-        write(&self.shared, move |batch| batch.acquire(&lease))
-            .await
-            .map_err(during("repo.acquire"))
+        write(&self.shared, move |batch| batch.acquire(&lease)).await.map_err(during("repo.acquire"))
     }
 
     /// Ends when the file is closed.
     fn wakeups(&self) -> Wakeups {
         let changed = self.shared.changed.subscribe();
-        stream::unfold(changed, |mut changed| async {
-            changed.changed().await.ok().map(|()| ((), changed))
-        })
-        .boxed()
+        stream::unfold(changed, |mut changed| async { changed.changed().await.ok().map(|()| ((), changed)) }).boxed()
     }
 }
 

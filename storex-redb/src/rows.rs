@@ -49,11 +49,7 @@ impl Batch<'_> {
         };
         let record = RowRecord::decode(bytes.value()).map_err(|error| error.with("table", table).with("id", id))?;
         let (nonce, indexes) = (record.nonce.into_owned(), record.indexes.into_owned());
-        Ok(Some(Stored {
-            version: record.version,
-            nonce,
-            indexes,
-        }))
+        Ok(Some(Stored { version: record.version, nonce, indexes }))
     }
 
     fn reindex(
@@ -81,16 +77,10 @@ fn next_version(table: Table, id: &str, seen: Option<u64>, expected: Expected) -
         (Some(seen), Expected::Version(wanted)) if seen == wanted => Ok(seen + 1),
         (Some(seen), Expected::Absent) => Err(conflict(table, id, format!("exists with version {seen}"))),
         (Some(seen), Expected::Version(wanted)) => Err(conflict(table, id, format!("has version {seen}, not {wanted}"))),
-        (None, Expected::Version(wanted)) => Err(conflict(
-            table,
-            id,
-            format!("does not exist, let alone with version {wanted}"),
-        )),
+        (None, Expected::Version(wanted)) => Err(conflict(table, id, format!("does not exist, let alone with version {wanted}"))),
     }
 }
 
 fn conflict(table: Table, id: &str, how: impl std::fmt::Display) -> Error {
-    Error::new(Code::VersionConflict, format!("the document {how}"))
-        .with("table", table)
-        .with("id", id)
+    Error::new(Code::VersionConflict, format!("the document {how}")).with("table", table).with("id", id)
 }

@@ -33,10 +33,7 @@ pub(crate) fn prepare(database: &Database) -> Result<()> {
                 "the file was written by a newer storex: it has layout {version}, this build knows {KNOWN}; run a newer storex"
             ),
         )),
-        version => Err(Error::new(
-            Code::Corrupt,
-            format!("the file names layout {version}, which never existed"),
-        )),
+        version => Err(Error::new(Code::Corrupt, format!("the file names layout {version}, which never existed"))),
     }
 }
 

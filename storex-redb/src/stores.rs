@@ -50,17 +50,7 @@ impl RedbStores {
     pub(crate) fn over(database: Database, path: &Path, clock: Arc<dyn Clock>) -> Self {
         let (writer, leases, commits) = (Writer::default(), Mutex::default(), AtomicU64::new(0));
         let changed = watch::Sender::new(());
-        Self {
-            shared: Arc::new(Shared {
-                database,
-                writer,
-                leases,
-                clock,
-                changed,
-                commits,
-                path: path.to_owned(),
-            }),
-        }
+        Self { shared: Arc::new(Shared { database, writer, leases, clock, changed, commits, path: path.to_owned() }) }
     }
 
     /// How many durable commits this repo made since it was opened. Concurrent writes share one; calls that change nothing make none.
@@ -89,9 +79,6 @@ impl RedbStores {
 
 impl fmt::Debug for RedbStores {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedbStores")
-            .field("path", &self.shared.path)
-            .field("commits", &self.commits())
-            .finish_non_exhaustive()
+        f.debug_struct("RedbStores").field("path", &self.shared.path).field("commits", &self.commits()).finish_non_exhaustive()
     }
 }

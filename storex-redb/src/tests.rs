@@ -21,11 +21,7 @@ struct Disk {
 
 impl Disk {
     fn holding(bytes: Vec<u8>) -> Self {
-        Self {
-            written: Arc::new(Mutex::new(bytes.clone())),
-            flushed: Arc::new(Mutex::new(bytes)),
-            broken: Arc::default(),
-        }
+        Self { written: Arc::new(Mutex::new(bytes.clone())), flushed: Arc::new(Mutex::new(bytes)), broken: Arc::default() }
     }
 
     /// The disk as a power cut now would leave it, at worst.
@@ -34,18 +30,11 @@ impl Disk {
     }
 
     fn check(&self) -> io::Result<()> {
-        if self.broken.load(Ordering::SeqCst) {
-            Err(io::Error::other("the disk is broken"))
-        } else {
-            Ok(())
-        }
+        if self.broken.load(Ordering::SeqCst) { Err(io::Error::other("the disk is broken")) } else { Ok(()) }
     }
 
     fn open(&self) -> RedbStores {
-        let database = Database::builder()
-            .set_check_integrity_on_open(true)
-            .create_with_backend(self.clone())
-            .unwrap();
+        let database = Database::builder().set_check_integrity_on_open(true).create_with_backend(self.clone()).unwrap();
         schema::prepare(&database).unwrap();
         RedbStores::over(database, Path::new("disk"), Arc::new(SystemClock))
     }
@@ -92,17 +81,11 @@ fn row(id: &str, value: u64) -> RowWrite {
 }
 
 fn claim(owner: &str) -> Claim {
-    Claim {
-        namespace: "domain".to_owned(),
-        name: "shop".to_owned(),
-        owner: owner.to_owned(),
-        label: String::new(),
-    }
+    Claim { namespace: "domain".to_owned(), name: "shop".to_owned(), owner: owner.to_owned(), label: String::new() }
 }
 
 async fn insert(repo: &RedbStores, id: &str, value: u64) -> Result<u64> {
-    repo.put(&row(id, value), Expected::Absent, &Nonce(format!("nonce of {id}")))
-        .await
+    repo.put(&row(id, value), Expected::Absent, &Nonce(format!("nonce of {id}"))).await
 }
 
 /// Holds the writer at work until the answered sender is dropped, so that whatever is asked meanwhile gathers in one batch.
@@ -143,35 +126,19 @@ async fn in_one_batch<T: Send + 'static>(repo: &RedbStores, calls: Vec<impl Futu
 async fn writes_asked_for_during_a_commit_share_the_next_one() {
     let repo = Disk::default().open();
     let calls = (0..200).map(|number| (repo.clone(), format!("op-{number}"), number));
-    let calls: Vec<_> = calls
-        .map(|(repo, id, number)| async move { insert(&repo, &id, number).await })
-        .collect();
+    let calls: Vec<_> = calls.map(|(repo, id, number)| async move { insert(&repo, &id, number).await }).collect();
     let answers = in_one_batch(&repo, calls).await;
     assert!(answers.into_iter().all(|answer| answer.unwrap() == 1));
     assert_eq!(repo.commits(), 1);
-    assert_eq!(
-        repo.list(Table::Operations, &Query::All, &Page::first(1000))
-            .await
-            .unwrap()
-            .rows
-            .len(),
-        200
-    );
+    assert_eq!(repo.list(Table::Operations, &Query::All, &Page::first(1000)).await.unwrap().rows.len(), 200);
 }
 
 #[tokio::test]
 async fn a_batch_has_at_most_256_operations() {
     let repo = Disk::default().open();
     let calls = (0..600).map(|number| (repo.clone(), format!("op-{number}"), number));
-    let calls: Vec<_> = calls
-        .map(|(repo, id, number)| async move { insert(&repo, &id, number).await })
-        .collect();
-    assert!(
-        in_one_batch(&repo, calls)
-            .await
-            .into_iter()
-            .all(|answer| answer.unwrap() == 1)
-    );
+    let calls: Vec<_> = calls.map(|(repo, id, number)| async move { insert(&repo, &id, number).await }).collect();
+    assert!(in_one_batch(&repo, calls).await.into_iter().all(|answer| answer.unwrap() == 1));
     assert_eq!(repo.commits(), 3);
 }
 
@@ -181,19 +148,13 @@ async fn each_operation_of_a_batch_is_refused_or_done_by_itself() {
     insert(&repo, "old", 0).await.unwrap();
     let calls = ["a", "old", "b", "a", "c"].map(|id| (repo.clone(), id));
     let calls = calls.map(|(repo, id)| async move {
-        repo.put(&row(id, 7), Expected::Absent, &Nonce(String::new()))
-            .await
-            .map_err(|error| error.code())
+        repo.put(&row(id, 7), Expected::Absent, &Nonce(String::new())).await.map_err(|error| error.code())
     });
     let answers = in_one_batch(&repo, calls.into()).await;
     // The second write of "a" repeats the nonce of the first, which came before it in the same batch.
     assert_eq!(answers, [Ok(1), Err(Code::VersionConflict), Ok(1), Ok(1), Ok(1)]);
     assert_eq!(repo.commits(), 2);
-    let listed = repo
-        .list(Table::Operations, &Query::equals("n", "7"), &Page::first(9))
-        .await
-        .unwrap()
-        .rows;
+    let listed = repo.list(Table::Operations, &Query::equals("n", "7"), &Page::first(9)).await.unwrap().rows;
     assert_eq!(listed.into_iter().map(|row| row.id).collect::<Vec<_>>(), ["a", "b", "c"]);
 }
 
@@ -204,10 +165,7 @@ async fn claims_of_one_batch_exclude_each_other() {
         .map(|owner| (repo.clone(), claim(owner)))
         .map(|(repo, claim)| async move { repo.claim(&claim).await.unwrap() })
         .into();
-    assert_eq!(
-        in_one_batch(&repo, calls).await,
-        [ClaimOutcome::Held, ClaimOutcome::Taken(claim("x"))]
-    );
+    assert_eq!(in_one_batch(&repo, calls).await, [ClaimOutcome::Held, ClaimOutcome::Taken(claim("x"))]);
 }
 
 #[tokio::test]
@@ -217,11 +175,7 @@ async fn calls_that_change_nothing_make_no_commit() {
     assert_eq!(repo.claim(&claim("x")).await.unwrap(), ClaimOutcome::Held);
     let commits = repo.commits();
     assert_eq!(insert(&repo, "a", 1).await.unwrap(), 1);
-    assert!(
-        repo.put(&row("a", 2), Expected::Absent, &Nonce("other".to_owned()))
-            .await
-            .is_err()
-    );
+    assert!(repo.put(&row("a", 2), Expected::Absent, &Nonce("other".to_owned())).await.is_err());
     repo.claim(&claim("x")).await.unwrap();
     repo.claim(&claim("y")).await.unwrap();
     repo.release("domain", "shop", "y").await.unwrap();
@@ -236,11 +190,7 @@ async fn whatever_was_answered_survives_a_power_cut() {
     for number in 1..=20 {
         insert(&repo, &format!("op-{number:02}"), number).await.unwrap();
         let survivor = disk.after_power_cut().open();
-        let rows = survivor
-            .list(Table::Operations, &Query::All, &Page::first(100))
-            .await
-            .unwrap()
-            .rows;
+        let rows = survivor.list(Table::Operations, &Query::All, &Page::first(100)).await.unwrap().rows;
         let values: Vec<_> = rows.iter().filter_map(|row| row.body.as_u64()).collect();
         assert_eq!(values, (1..=number).collect::<Vec<_>>());
     }
@@ -257,21 +207,15 @@ async fn a_failed_commit_is_unclear_for_the_whole_batch_and_the_nonce_settles_it
     let repo = disk.open();
     insert(&repo, "old", 0).await.unwrap();
     disk.broken.store(true, Ordering::SeqCst);
-    let calls: Vec<_> = ["a", "b", "old"]
-        .map(|id| (repo.clone(), id))
-        .map(|(repo, id)| async move { insert(&repo, id, 9).await })
-        .into();
+    let calls: Vec<_> =
+        ["a", "b", "old"].map(|id| (repo.clone(), id)).map(|(repo, id)| async move { insert(&repo, id, 9).await }).into();
     for answer in in_one_batch(&repo, calls).await {
         let error = answer.unwrap_err();
         assert_eq!((error.code(), error.is_unclear()), (Code::Unavailable, true), "{error}");
     }
     disk.broken.store(false, Ordering::SeqCst);
     let error = insert(&repo, "c", 9).await.unwrap_err();
-    assert_eq!(
-        error.code(),
-        Code::Unavailable,
-        "redb takes no more writes until the file is opened again: {error}"
-    );
+    assert_eq!(error.code(), Code::Unavailable, "redb takes no more writes until the file is opened again: {error}");
     drop(repo);
     let repo = disk.after_power_cut().open();
     for id in ["a", "b", "old"] {
@@ -304,9 +248,7 @@ fn a_repo_outlives_the_runtime_that_wrote_to_it() {
     let repo = Disk::default().open();
     for number in 0..3 {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime
-            .block_on(async { insert(&repo, &format!("op-{number}"), number).await })
-            .unwrap();
+        runtime.block_on(async { insert(&repo, &format!("op-{number}"), number).await }).unwrap();
     }
     assert_eq!(repo.commits(), 3);
 }

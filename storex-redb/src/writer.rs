@@ -115,20 +115,11 @@ where
     F: FnOnce(&mut Batch<'_>) -> Outcome<T> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
-    if shared.writer.join(Box::new(Task {
-        work: Some(work),
-        outcome: None,
-        reply,
-    })) {
+    if shared.writer.join(Box::new(Task { work: Some(work), outcome: None, reply })) {
         let drain = Drain(Some(Arc::clone(shared)));
         tokio::task::spawn_blocking(move || drain.run());
     }
-    answer.await.unwrap_or_else(|_| {
-        Err(Error::unclear(
-            Code::Unavailable,
-            "the write was given up on: storex is stopping",
-        ))
-    })
+    answer.await.unwrap_or_else(|_| Err(Error::unclear(Code::Unavailable, "the write was given up on: storex is stopping")))
 }
 
 /// The one task that drains the queue. Dropped before it ran, by a runtime that stops, it gives up on what waits.
@@ -171,11 +162,7 @@ impl Shared {
             jobs.iter_mut().try_for_each(|job| job.apply(&mut batch))?;
             batch.changes
         };
-        let Changes {
-            file,
-            rows,
-            leases: given,
-        } = changes;
+        let Changes { file, rows, leases: given } = changes;
         if file {
             transaction.commit()?;
             self.commits.fetch_add(1, Ordering::Relaxed);

@@ -32,38 +32,14 @@ impl Clock for StepClock {
 
 #[derive(Clone, Debug)]
 enum Command {
-    Get {
-        table: Table,
-        id: &'static str,
-    },
-    Put {
-        write: RowWrite,
-        expected: Expected,
-        nonce: &'static str,
-    },
-    Delete {
-        table: Table,
-        id: &'static str,
-        version: u64,
-    },
-    List {
-        table: Table,
-        query: Query,
-        limit: usize,
-    },
+    Get { table: Table, id: &'static str },
+    Put { write: RowWrite, expected: Expected, nonce: &'static str },
+    Delete { table: Table, id: &'static str, version: u64 },
+    List { table: Table, query: Query, limit: usize },
     Claim(Claim),
-    ClaimFirst {
-        claim: Claim,
-        candidates: Vec<String>,
-    },
-    Release {
-        namespace: &'static str,
-        name: &'static str,
-        owner: &'static str,
-    },
-    Acquire {
-        lease: Lease,
-    },
+    ClaimFirst { claim: Claim, candidates: Vec<String> },
+    Release { namespace: &'static str, name: &'static str, owner: &'static str },
+    Acquire { lease: Lease },
     Pass(Duration),
     Reopen,
 }
@@ -87,52 +63,26 @@ fn put() -> impl Strategy<Value = Command> {
     let indexes = prop::collection::btree_map(one_of(INDEXES), one_of(VALUES), 0..=2);
     let expected = prop_oneof![Just(Expected::Absent), (0..5_u64).prop_map(Expected::Version)];
     let ids = prop_oneof![20 => one_of(IDS), 1 => one_of(&[""])];
-    (
-        table(),
-        ids,
-        indexes,
-        any::<u8>(),
-        expected,
-        one_of(&["n1", "n2", "n3", "n4", "n5"]),
+    (table(), ids, indexes, any::<u8>(), expected, one_of(&["n1", "n2", "n3", "n4", "n5"])).prop_map(
+        |(table, id, indexes, body, expected, nonce)| {
+            let indexes =
+                indexes.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<BTreeMap<_, _>>();
+            Command::Put { write: RowWrite { table, id: id.to_owned(), body: json!({ "n": body }), indexes }, expected, nonce }
+        },
     )
-        .prop_map(|(table, id, indexes, body, expected, nonce)| {
-            let indexes = indexes
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect::<BTreeMap<_, _>>();
-            Command::Put {
-                write: RowWrite {
-                    table,
-                    id: id.to_owned(),
-                    body: json!({ "n": body }),
-                    indexes,
-                },
-                expected,
-                nonce,
-            }
-        })
 }
 
 fn query() -> impl Strategy<Value = Query> {
     let bound = || prop::option::of(one_of(VALUES).prop_map(str::to_owned));
     prop_oneof![
         Just(Query::All),
-        (one_of(INDEXES), bound(), bound()).prop_map(|(name, from, to)| Query::Index {
-            name: name.to_owned(),
-            from,
-            to
-        }),
+        (one_of(INDEXES), bound(), bound()).prop_map(|(name, from, to)| Query::Index { name: name.to_owned(), from, to }),
     ]
 }
 
 fn claim() -> impl Strategy<Value = Claim> {
     (one_of(NAMESPACES), one_of(NAMES), one_of(OWNERS), one_of(&["shop", "store"])).prop_map(|(namespace, name, owner, label)| {
-        Claim {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-            owner: owner.to_owned(),
-            label: label.to_owned(),
-        }
+        Claim { namespace: namespace.to_owned(), name: name.to_owned(), owner: owner.to_owned(), label: label.to_owned() }
     })
 }
 

@@ -36,51 +36,26 @@ fn open(path: &Path) -> RedbStores {
 
 fn refused(path: &Path) -> Error {
     let error = RedbStores::open(path, Arc::new(SystemClock)).unwrap_err();
-    assert!(
-        error
-            .context()
-            .any(|(key, value)| key == "path" && value == path.display().to_string()),
-        "{error}"
-    );
+    assert!(error.context().any(|(key, value)| key == "path" && value == path.display().to_string()), "{error}");
     error
 }
 
 fn write(id: &str, value: u64) -> RowWrite {
     let indexes = BTreeMap::from([("value".to_owned(), format!("{value:03}"))]);
-    RowWrite {
-        table: Table::Stores,
-        id: id.to_owned(),
-        body: json!({ "value": value }),
-        indexes,
-    }
+    RowWrite { table: Table::Stores, id: id.to_owned(), body: json!({ "value": value }), indexes }
 }
 
 fn claim(owner: &str) -> Claim {
-    Claim {
-        namespace: "domain".to_owned(),
-        name: "shop.com".to_owned(),
-        owner: owner.to_owned(),
-        label: "shop".to_owned(),
-    }
+    Claim { namespace: "domain".to_owned(), name: "shop.com".to_owned(), owner: owner.to_owned(), label: "shop".to_owned() }
 }
 
 fn lease(holder: &str) -> Lease {
-    Lease {
-        name: "op_1".to_owned(),
-        holder: holder.to_owned(),
-        duration: Duration::from_secs(100_000),
-    }
+    Lease { name: "op_1".to_owned(), holder: holder.to_owned(), duration: Duration::from_secs(100_000) }
 }
 
 async fn fill(repo: &RedbStores, count: u64) {
     for number in 0..count {
-        repo.put(
-            &write(&format!("store-{number:03}"), number),
-            Expected::Absent,
-            &Nonce(format!("n{number}")),
-        )
-        .await
-        .unwrap();
+        repo.put(&write(&format!("store-{number:03}"), number), Expected::Absent, &Nonce(format!("n{number}"))).await.unwrap();
     }
 }
 
@@ -93,30 +68,17 @@ async fn everything_but_leases_is_there_when_the_file_is_opened_again() {
     let (_folder, path) = folder();
     let repo = open(&path);
     fill(&repo, 10).await;
-    repo.put(&write("store-003", 903), Expected::Version(1), &Nonce("again".to_owned()))
-        .await
-        .unwrap();
+    repo.put(&write("store-003", 903), Expected::Version(1), &Nonce("again".to_owned())).await.unwrap();
     repo.delete(Table::Stores, "store-004", 1).await.unwrap();
     repo.claim(&claim("op_1")).await.unwrap();
-    let before = (
-        all(&repo, &Query::All).await,
-        all(&repo, &Query::equals("value", "903")).await,
-    );
+    let before = (all(&repo, &Query::All).await, all(&repo, &Query::equals("value", "903")).await);
     drop(repo);
 
     let repo = open(&path);
-    assert_eq!(
-        (
-            all(&repo, &Query::All).await,
-            all(&repo, &Query::equals("value", "903")).await
-        ),
-        before
-    );
+    assert_eq!((all(&repo, &Query::All).await, all(&repo, &Query::equals("value", "903")).await), before);
     assert_eq!((before.0.len(), before.1.len()), (9, 1));
     assert_eq!(repo.claim(&claim("op_2")).await.unwrap(), ClaimOutcome::Taken(claim("op_1")));
-    let repeated = repo
-        .put(&write("store-003", 903), Expected::Version(1), &Nonce("again".to_owned()))
-        .await;
+    let repeated = repo.put(&write("store-003", 903), Expected::Version(1), &Nonce("again".to_owned())).await;
     assert_eq!(repeated.unwrap(), 2, "the nonce of the last write outlives the process");
 }
 
@@ -125,28 +87,11 @@ async fn a_cursor_outlives_the_process() {
     let (_folder, path) = folder();
     let repo = open(&path);
     fill(&repo, 10).await;
-    let by_value = Query::Index {
-        name: "value".to_owned(),
-        from: None,
-        to: None,
-    };
+    let by_value = Query::Index { name: "value".to_owned(), from: None, to: None };
     let first = repo.list(Table::Stores, &by_value, &Page::first(4)).await.unwrap();
     drop(repo);
-    let rest = open(&path)
-        .list(
-            Table::Stores,
-            &by_value,
-            &Page {
-                after: first.next,
-                limit: 100,
-            },
-        )
-        .await
-        .unwrap();
-    assert_eq!(
-        rest.rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>()[0],
-        "store-004"
-    );
+    let rest = open(&path).list(Table::Stores, &by_value, &Page { after: first.next, limit: 100 }).await.unwrap();
+    assert_eq!(rest.rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>()[0], "store-004");
     assert_eq!(rest.rows.len(), 6);
 }
 
@@ -181,14 +126,8 @@ async fn a_repo_dropped_right_after_an_answer_leaves_the_file_free() {
     let (_folder, path) = folder();
     for version in 0..20 {
         let repo = open(&path);
-        let expected = if version == 0 {
-            Expected::Absent
-        } else {
-            Expected::Version(version)
-        };
-        repo.put(&write("a", version), expected, &Nonce(format!("{version}")))
-            .await
-            .unwrap();
+        let expected = if version == 0 { Expected::Absent } else { Expected::Version(version) };
+        repo.put(&write("a", version), expected, &Nonce(format!("{version}"))).await.unwrap();
         repo.get(Table::Stores, "a").await.unwrap();
     }
     assert_eq!(open(&path).get(Table::Stores, "a").await.unwrap().unwrap().version, 20);
@@ -210,19 +149,13 @@ async fn a_copy_taken_in_the_middle_of_its_life_opens_with_all_that_was_answered
     for round in 1..=5_u64 {
         for number in 0..10 {
             let id = format!("store-{round}-{number}");
-            repo.put(&write(&id, number), Expected::Absent, &Nonce(String::new()))
-                .await
-                .unwrap();
+            repo.put(&write(&id, number), Expected::Absent, &Nonce(String::new())).await.unwrap();
         }
         let copy = folder.path().join(format!("copy-{round}.redb"));
         fs::copy(&path, &copy).unwrap();
         let copied = open(&copy);
         assert_eq!(all(&copied, &Query::All).await, all(&repo, &Query::All).await);
-        let by_value = Query::Index {
-            name: "value".to_owned(),
-            from: None,
-            to: None,
-        };
+        let by_value = Query::Index { name: "value".to_owned(), from: None, to: None };
         assert_eq!(all(&copied, &by_value).await.len() as u64, round * 10);
         fill(&copied, 1).await;
     }
@@ -250,12 +183,7 @@ fn a_path_that_cannot_be_opened_is_unusable() {
 #[test]
 fn a_file_of_something_else_is_corrupt_and_left_as_it_is() {
     let (_folder, path) = folder();
-    for content in [
-        b"{}".to_vec(),
-        b"x".repeat(100_000),
-        [vec![0; 50_000], vec![1]].concat(),
-        vec![0; 5 << 20],
-    ] {
+    for content in [b"{}".to_vec(), b"x".repeat(100_000), [vec![0; 50_000], vec![1]].concat(), vec![0; 5 << 20]] {
         overwrite(&path, &content);
         assert_eq!(refused(&path).code(), Code::Corrupt);
         assert!(fs::read(&path).unwrap() == content, "the file was changed");
@@ -291,10 +219,7 @@ async fn damage_anywhere_in_the_file_is_found_or_harmless() {
         match RedbStores::open(&damaged, Arc::new(SystemClock)) {
             Ok(repo) => assert_eq!(all(&repo, &Query::All).await, wanted, "damage at {at} went unseen"),
             Err(error) => {
-                assert!(
-                    matches!(error.code(), Code::Corrupt | Code::Unusable),
-                    "damage at {at}: {error}"
-                );
+                assert!(matches!(error.code(), Code::Corrupt | Code::Unusable), "damage at {at}: {error}");
                 found += 1;
             }
         }
@@ -364,26 +289,13 @@ async fn a_record_that_cannot_be_read_is_corrupt_and_hinders_no_other_row() {
         let database = Database::create(&path).unwrap();
         let transaction = database.begin_write().unwrap();
         let rows = TableDefinition::<(&str, &str), &[u8]>::new("rows");
-        transaction
-            .open_table(rows)
-            .unwrap()
-            .insert(("stores", "store-001"), record)
-            .unwrap();
+        transaction.open_table(rows).unwrap().insert(("stores", "store-001"), record).unwrap();
         transaction.commit().unwrap();
         drop(database);
         let repo = open(&path);
         assert_eq!(repo.get(Table::Stores, "store-001").await.unwrap_err().code(), Code::Corrupt);
-        assert_eq!(
-            repo.list(Table::Stores, &Query::All, &Page::first(9))
-                .await
-                .unwrap_err()
-                .code(),
-            Code::Corrupt
-        );
-        let error = repo
-            .put(&write("store-001", 1), Expected::Version(1), &Nonce("x".to_owned()))
-            .await
-            .unwrap_err();
+        assert_eq!(repo.list(Table::Stores, &Query::All, &Page::first(9)).await.unwrap_err().code(), Code::Corrupt);
+        let error = repo.put(&write("store-001", 1), Expected::Version(1), &Nonce("x".to_owned())).await.unwrap_err();
         assert_eq!((error.code(), error.is_unclear()), (Code::Corrupt, false));
         assert!(repo.get(Table::Stores, "store-000").await.unwrap().is_some());
     }

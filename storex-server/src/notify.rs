@@ -50,13 +50,7 @@ impl FileNotifier {
 
 fn open(outbox: &Path, path: &Path) -> std::io::Result<Sink> {
     DirBuilder::new().recursive(true).mode(0o700).create(outbox)?;
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)?;
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
     File::open(outbox)?.sync_all()?;
     let (mut length, mut ids) = (0, HashSet::new());
     let mut reader = BufReader::new(&file);
@@ -73,12 +67,7 @@ fn open(outbox: &Path, path: &Path) -> std::io::Result<Sink> {
         }
         line.clear();
     }
-    Ok(Sink {
-        path: path.to_owned(),
-        file,
-        length,
-        ids,
-    })
+    Ok(Sink { path: path.to_owned(), file, length, ids })
 }
 
 impl Sink {
@@ -152,10 +141,7 @@ mod tests {
         let sink = FileNotifier::open(folder.path()).unwrap();
         sink.deliver(&message("b")).await.unwrap();
         sink.deliver(&message("c")).await.unwrap();
-        let read: Vec<Notification> = lines(folder.path())
-            .iter()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
+        let read: Vec<Notification> = lines(folder.path()).iter().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(read, [message("a"), message("b"), message("c")]);
         let mode = |path: &str| fs::metadata(folder.path().join(path)).unwrap().mode() & 0o7777;
         assert_eq!((mode("outbox"), mode("outbox/notifications.ndjson")), (0o700, 0o600));
@@ -164,11 +150,7 @@ mod tests {
     #[tokio::test]
     async fn half_a_line_left_by_a_crash_is_dropped_and_its_message_kept_when_it_comes_again() {
         let folder = tempfile::tempdir().unwrap();
-        FileNotifier::open(folder.path())
-            .unwrap()
-            .deliver(&message("a"))
-            .await
-            .unwrap();
+        FileNotifier::open(folder.path()).unwrap().deliver(&message("a")).await.unwrap();
         let path = folder.path().join("outbox/notifications.ndjson");
         let whole = serde_json::to_string(&message("b")).unwrap();
         let mut torn = fs::read(&path).unwrap();

@@ -35,9 +35,7 @@ impl ApiToken {
         let mut text = String::new();
         let read = (&mut file).take(LARGEST).read_to_string(&mut text);
         read.map_err(|error| unusable(path, &format!("cannot be read: {error}"), &new_one(path)))?;
-        text.trim_end_matches(['\r', '\n'])
-            .parse()
-            .map_err(|error: Error| unusable(path, error.message(), &new_one(path)))
+        text.trim_end_matches(['\r', '\n']).parse().map_err(|error: Error| unusable(path, error.message(), &new_one(path)))
     }
 
     /// Makes a new token and writes it to a file of this name, which must not exist, readable by nobody but us. Durable when this answers.
@@ -51,24 +49,12 @@ impl ApiToken {
             .create_new(true)
             .mode(0o600)
             .open(path)
-            .map_err(|error| {
-                unusable(
-                    path,
-                    &format!("cannot be made: {error}"),
-                    "check the folder, or remove the file",
-                )
-            })?;
-        let written = writeln!(file, "{token}")
-            .and_then(|()| file.sync_all())
-            .and_then(|()| sync_folder(path));
+            .map_err(|error| unusable(path, &format!("cannot be made: {error}"), "check the folder, or remove the file"))?;
+        let written = writeln!(file, "{token}").and_then(|()| file.sync_all()).and_then(|()| sync_folder(path));
         if let Err(error) = written {
             // The error is what counts; a file that cannot be removed is refused by the next load.
             let _left = std::fs::remove_file(path);
-            return Err(unusable(
-                path,
-                &format!("cannot be written: {error}"),
-                "make room or check the disk",
-            ));
+            return Err(unusable(path, &format!("cannot be written: {error}"), "make room or check the disk"));
         }
         Ok(Self(Secret::new(token)))
     }
@@ -91,40 +77,28 @@ impl FromStr for ApiToken {
         let digits = text.strip_prefix(PREFIX).unwrap_or_default();
         let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         if digits.len() < FEWEST_DIGITS || !digits.bytes().all(is_hex) {
-            return Err(Error::new(
-                Code::Unusable,
-                "does not hold a token: stx_ and at least 32 lower-case hexadecimal digits",
-            ));
+            return Err(Error::new(Code::Unusable, "does not hold a token: stx_ and at least 32 lower-case hexadecimal digits"));
         }
         Ok(Self(Secret::new(text.to_owned())))
     }
 }
 
 fn check_access(path: &Path, file: &File) -> Result<()> {
-    let facts = file
-        .metadata()
-        .map_err(|error| unusable(path, &format!("cannot be examined: {error}"), &new_one(path)))?;
+    let facts = file.metadata().map_err(|error| unusable(path, &format!("cannot be examined: {error}"), &new_one(path)))?;
     if FileType::from_raw_mode(facts.mode()) != FileType::RegularFile {
         return Err(unusable(path, "is no regular file", &new_one(path)));
     }
     let me = rustix::process::geteuid().as_raw();
     if facts.uid() != me {
         let why = format!("belongs to the user {}, not to the user {me} this runs as", facts.uid());
-        return Err(unusable(
-            path,
-            &why,
-            &format!("run as its owner, or chown {me} {}", path.display()),
-        ));
+        return Err(unusable(path, &why, &format!("run as its owner, or chown {me} {}", path.display())));
     }
     if facts.mode() & 0o077 != 0 {
         let why = format!("can be used by others (mode {:04o})", facts.mode() & 0o7777);
         return Err(unusable(
             path,
             &why,
-            &format!(
-                "chmod 600 {}, and make a new token if others may have read it",
-                path.display()
-            ),
+            &format!("chmod 600 {}, and make a new token if others may have read it", path.display()),
         ));
     }
     Ok(())
@@ -150,10 +124,7 @@ fn unusable(path: &Path, why: &str, fix: &str) -> Error {
 }
 
 fn sync_folder(path: &Path) -> std::io::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
 }
 
@@ -185,10 +156,7 @@ mod tests {
         let again = ApiToken::create(&path).expect_err("the name is in use");
         assert!(again.message().contains("admin.token"), "{again}");
         assert_eq!(ApiToken::load(&path).unwrap().expose(), made.expose());
-        assert_ne!(
-            ApiToken::create(&folder.path().join("agent.token")).unwrap().expose(),
-            made.expose()
-        );
+        assert_ne!(ApiToken::create(&folder.path().join("agent.token")).unwrap().expose(), made.expose());
     }
 
     #[test]
@@ -218,11 +186,8 @@ mod tests {
         let path = folder.path().join("admin.token");
         ApiToken::create(&path).unwrap();
         // Only root gives files away; everybody else finds one of root's.
-        let theirs = if std::os::unix::fs::chown(&path, Some(12_345), None).is_ok() {
-            path.as_path()
-        } else {
-            Path::new("/etc/passwd")
-        };
+        let theirs =
+            if std::os::unix::fs::chown(&path, Some(12_345), None).is_ok() { path.as_path() } else { Path::new("/etc/passwd") };
         assert!(refusal(theirs).contains("belongs to the user"));
     }
 
@@ -242,18 +207,10 @@ mod tests {
         ];
         for (number, text) in texts.iter().enumerate() {
             let path = folder.path().join(format!("{number}.token"));
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&path)
-                .unwrap();
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).unwrap();
             file.write_all(text.as_bytes()).unwrap();
             let message = refusal(&path);
-            assert!(
-                message.contains("does not hold a token") && !message.contains(&hex),
-                "{text:?}: {message}"
-            );
+            assert!(message.contains("does not hold a token") && !message.contains(&hex), "{text:?}: {message}");
         }
         assert!(format!("stx_{hex}").parse::<ApiToken>().is_ok());
     }

@@ -17,10 +17,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use storex_agent::command::Program;
 use storex_agent::nginx::{NginxProxy, NginxSettings, PATIENCE};
 use storex_agent::proc::User;
 use storex_agent::tools::{NamedTools, Tools};
-use storex_agent::command::Program;
 use storex_core::{
     Controller, CreateStoreRequest, Expected, Nonce, ProxyWriter, RouteTable, RowWrite, StoreRepo, SystemClock, Table,
 };
@@ -86,7 +86,12 @@ async fn node_boot(tools: &Tools, user: Option<&User>, core: &Path) -> Duration 
     for _ in 0..ROUNDS {
         let port = free_port();
         let begun = Instant::now();
-        let program = Program::new(&tools.node).arg("app.js").directory(core).env("PORT", port.to_string()).env("NODE_ENV", "production").env("STORE_NAME", "floor");
+        let program = Program::new(&tools.node)
+            .arg("app.js")
+            .directory(core)
+            .env("PORT", port.to_string())
+            .env("NODE_ENV", "production")
+            .env("STORE_NAME", "floor");
         let mut child = program.user(user.cloned()).spawn().unwrap();
         while !answers((Ipv4Addr::LOCALHOST, port).into(), "floor").await {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -100,7 +105,14 @@ async fn node_boot(tools: &Tools, user: Option<&User>, core: &Path) -> Duration 
 /// One more route: candidate, `-t`, rename, HUP, until no old worker accepts.
 async fn route_commit(tools: &Tools, user: Option<&User>, dir: &Path, routes: u16) -> Duration {
     let listen = (Ipv4Addr::LOCALHOST, free_port()).into();
-    let settings = NginxSettings { binary: tools.nginx.clone(), prefix: dir.join("nginx"), listen, user: user.cloned(), workers: 2, patience: PATIENCE };
+    let settings = NginxSettings {
+        binary: tools.nginx.clone(),
+        prefix: dir.join("nginx"),
+        listen,
+        user: user.cloned(),
+        workers: 2,
+        patience: PATIENCE,
+    };
     let proxy = NginxProxy::start(settings).await.unwrap();
     let mut table = RouteTable::default();
     for number in 0..routes {
@@ -120,7 +132,8 @@ async fn route_commit(tools: &Tools, user: Option<&User>, dir: &Path, routes: u1
 
 /// A whole installation: create until the first 200 through the router, and the Cloudflare calls it cost.
 async fn creates(dir: &Path, tools_prefix: &Path, core: PathBuf) -> (Duration, f64, f64) {
-    let ports = storex_server::up::Ports { controller: free_port(), agent: free_port(), router: free_port(), simulator: free_port() };
+    let ports =
+        storex_server::up::Ports { controller: free_port(), agent: free_port(), router: free_port(), simulator: free_port() };
     let options = storex_server::up::UpOptions {
         data_dir: dir.join("up"),
         ports,
@@ -152,7 +165,8 @@ async fn creates(dir: &Path, tools_prefix: &Path, core: PathBuf) -> (Duration, f
         let host = format!("{username}.storex.com");
         let before = cloudflare_calls(ports.simulator).await;
         let begun = Instant::now();
-        let body = serde_json::json!({ "username": username, "storeDetails": { "owner": "Bench", "email": "bench@example-mail.com" } });
+        let body =
+            serde_json::json!({ "username": username, "storeDetails": { "owner": "Bench", "email": "bench@example-mail.com" } });
         let posting = tokio::spawn(post(ports.controller, token.trim().to_owned(), body));
         while !answers((Ipv4Addr::LOCALHOST, ports.router).into(), &host).await {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -192,13 +206,18 @@ async fn post(port: u16, token: String, body: serde_json::Value) -> String {
     let body = body.to_string();
     let length = body.len();
     let head = format!("POST /api/stores HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n");
-    let (head, answer) = exchange(port, format!("{head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")).await;
-    let operation = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("operation-location: ").map(str::to_owned));
+    let (head, answer) =
+        exchange(port, format!("{head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")).await;
+    let operation =
+        head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("operation-location: ").map(str::to_owned));
     operation.unwrap_or_else(|| panic!("no operation: {head} {answer}"))
 }
 
 async fn finish(port: u16, token: &str, operation: String) {
-    let text = format!("GET {operation}?wait=60 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\r\n", token.trim());
+    let text = format!(
+        "GET {operation}?wait=60 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\r\n",
+        token.trim()
+    );
     let (_, body) = exchange(port, text).await;
     assert!(body.contains("\"succeeded\""), "{body}");
 }
@@ -243,7 +262,13 @@ async fn journal_writes_per_step() -> f64 {
 
 fn prefix() -> PathBuf {
     let own = std::env::var_os("STOREX_TOOLS").map(PathBuf::from);
-    own.unwrap_or_else(|| if rustix::process::geteuid().is_root() { "/opt/storex".into() } else { PathBuf::from(std::env::var_os("HOME").unwrap()).join(".local/share/storex") })
+    own.unwrap_or_else(|| {
+        if rustix::process::geteuid().is_root() {
+            "/opt/storex".into()
+        } else {
+            PathBuf::from(std::env::var_os("HOME").unwrap()).join(".local/share/storex")
+        }
+    })
 }
 
 #[tokio::main]
@@ -262,12 +287,30 @@ async fn main() {
     let (create, system_calls, domain_calls) = creates(dir.path(), &prefix, core).await;
     let floor = boot + commit + write * WRITES_ON_PATH;
     let parts = format!("{boot:.0?} + {commit:.0?} + {WRITES_ON_PATH}×{write:.1?}");
-    row("create → first 200 through the router", &format!("{create:.0?}"), &parts, &format!("{:.2}", create.as_secs_f64() / floor.as_secs_f64()), "≤ 1.25");
+    row(
+        "create → first 200 through the router",
+        &format!("{create:.0?}"),
+        &parts,
+        &format!("{:.2}", create.as_secs_f64() / floor.as_secs_f64()),
+        "≤ 1.25",
+    );
     row("Cloudflare calls, system-only store", &format!("{system_calls:.2}"), "0", "", "0");
-    row("Cloudflare calls, custom domain", &format!("{domain_calls:.2}"), "2 + 1 read (zones carry no mark)", &format!("{:.2}", domain_calls / 3.0), "≤ 1.05");
+    row(
+        "Cloudflare calls, custom domain",
+        &format!("{domain_calls:.2}"),
+        "2 + 1 read (zones carry no mark)",
+        &format!("{:.2}", domain_calls / 3.0),
+        "≤ 1.05",
+    );
     row("journal writes per step", &format!("{:.2}", journal_writes_per_step().await), "", "", "≤ 2");
     let memory = World::new().unwrap();
     let rate = throughput(memory.ready_controller().await.unwrap(), 300).await;
     row("creates/s on memory", &format!("{rate:.0}"), "", "", "");
-    row("creates/s on redb, 100 at a time", &format!("{:.0}", on_redb(dir.path()).await), &format!("{:.0} durable writes/s alone", 1.0 / write.as_secs_f64()), "", "");
+    row(
+        "creates/s on redb, 100 at a time",
+        &format!("{:.0}", on_redb(dir.path()).await),
+        &format!("{:.0} durable writes/s alone", 1.0 / write.as_secs_f64()),
+        "",
+        "",
+    );
 }

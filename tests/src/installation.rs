@@ -79,7 +79,8 @@ impl Installation {
             let ready = move |_: &Announced| {
                 let _ = ready.send(());
             };
-            let runtime = tokio::runtime::Runtime::new().map_err(|error| Error::new(storex_core::Code::Internal, error.to_string()))?;
+            let runtime =
+                tokio::runtime::Runtime::new().map_err(|error| Error::new(storex_core::Code::Internal, error.to_string()))?;
             runtime.block_on(run(options, stopped, ready))
         });
         if is_ready.recv().is_err() {
@@ -96,7 +97,10 @@ impl Installation {
     pub fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, String, Value), Failure> {
         let token = std::fs::read_to_string(self.data_dir.join("admin.token"))?;
         let body = body.map(Value::to_string).unwrap_or_default();
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {}\r\n", token.trim());
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {}\r\n",
+            token.trim()
+        );
         let text = format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         let (status, head, body) = exchange(self.ports.controller, &text)?;
         let body = if body.is_empty() { Value::Null } else { serde_json::from_str(&body)? };

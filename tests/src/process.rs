@@ -6,16 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// What a program under test may know of the caller's environment: where programs, toolchains, tools and scratch space are.
-const KEPT: [&str; 8] = [
-    "PATH",
-    "HOME",
-    "CARGO_HOME",
-    "RUSTUP_HOME",
-    "RUSTUP_TOOLCHAIN",
-    "CARGO_TARGET_DIR",
-    "STOREX_TOOLS",
-    "TMPDIR",
-];
+const KEPT: [&str; 8] =
+    ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "CARGO_TARGET_DIR", "STOREX_TOOLS", "TMPDIR"];
 
 /// A program about to be started with a cleared environment; only the variables of `KEPT` that are set are passed on.
 ///

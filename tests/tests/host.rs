@@ -51,7 +51,9 @@ async fn the_real_host_keeps_every_law_and_stops_without_a_trace() {
     });
     is_ready.await.map_err(|_| format!("{:?}", role.is_finished())).unwrap();
     let token = std::fs::read_to_string(dir.path().join("data/agent.token")).unwrap();
-    let client = AgentClient::new((Ipv4Addr::LOCALHOST, ports.agent).into(), Secret::new(token.trim().to_owned()), Arc::new(SystemClock)).unwrap();
+    let client =
+        AgentClient::new((Ipv4Addr::LOCALHOST, ports.agent).into(), Secret::new(token.trim().to_owned()), Arc::new(SystemClock))
+            .unwrap();
     let host: Arc<dyn StoreHost> = Arc::new(client);
     assert_eq!(broken_laws(LAWS, &host).await, []);
     stop.send(()).unwrap();

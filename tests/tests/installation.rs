@@ -76,7 +76,9 @@ fn taken_ports_are_skipped_and_stores_are_back_after_a_restart() {
 fn a_busy_port_is_named() {
     let dir = directory().unwrap();
     let options = options(dir.path(), "examples/store-core", 26_400).unwrap();
-    for (name, port) in [("controller", options.ports.controller), ("agent", options.ports.agent), ("router", options.ports.router)] {
+    for (name, port) in
+        [("controller", options.ports.controller), ("agent", options.ports.agent), ("router", options.ports.router)]
+    {
         let held = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
         let error = Installation::start(options.clone()).unwrap_err().to_string();
         assert!(error.starts_with("port_busy") && error.contains(&port.to_string()), "{name}: {error}");

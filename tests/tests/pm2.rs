@@ -15,9 +15,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use storex_agent::command::Program;
 use storex_agent::pm2::{DaemonSocket, Effect, Pm2Processes};
-use storex_agent::proc;
+use storex_agent::{atomic, proc};
 use storex_core::{Code, ProcessStatus, ProcessSupervisor, SystemClock};
 use storex_fakes::laws::broken_laws;
 use storex_fakes::laws::process_supervisor::{Workshop, laws};
@@ -39,13 +40,7 @@ async fn real_pm2_keeps_every_law() {
     assert_eq!(scene.processes(), Vec::<u32>::new());
 }
 
-const CANARIES: [&str; 5] = [
-    "CANARY_ONE",
-    "CLOUDFLARE_API_TOKEN",
-    "NODE_OPTIONS_CANARY",
-    "DB_PASSWORD_CANARY",
-    "pm2_canary",
-];
+const CANARIES: [&str; 5] = ["CANARY_ONE", "CLOUDFLARE_API_TOKEN", "NODE_OPTIONS_CANARY", "DB_PASSWORD_CANARY", "pm2_canary"];
 
 /// Runs itself again in a process whose environment holds the canaries.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -74,27 +69,17 @@ async fn neither_daemon_nor_store_sees_anything_of_the_callers_environment() {
     let processes = scene.connect().await;
     let daemon = proc::environment(processes.daemon_pid().await.unwrap().unwrap()).unwrap();
     let names: Vec<&str> = daemon.keys().map(String::as_str).collect();
-    assert_eq!(
-        names,
-        ["HOME", "LANG", "PATH", "PM2_DISCRETE_MODE", "PM2_HOME", "PM2_NO_INTERACTION"]
-    );
+    assert_eq!(names, ["HOME", "LANG", "PATH", "PM2_DISCRETE_MODE", "PM2_HOME", "PM2_NO_INTERACTION"]);
     assert_eq!(daemon["PATH"], "/usr/bin:/bin");
     let spec = scene.spec("canary");
     let facts = serving(&processes, &spec).await;
     for seen in [answer(spec.port).await, proc::environment(facts.pid.unwrap()).unwrap()] {
-        assert_eq!(
-            (seen["PORT"].as_str(), seen["NODE_ENV"].as_str()),
-            (spec.port.to_string().as_str(), "production")
-        );
+        assert_eq!((seen["PORT"].as_str(), seen["NODE_ENV"].as_str()), (spec.port.to_string().as_str(), "production"));
         let leaked: Vec<&String> = seen.keys().filter(|name| own.contains(*name)).collect();
         assert!(leaked.is_empty(), "{leaked:?} came from the caller");
         assert!(!seen.values().any(|value| value == "tweet"));
     }
-    assert_eq!(
-        answer(spec.port).await["SHOP"],
-        "yes",
-        "the control: the environment file arrives"
-    );
+    assert_eq!(answer(spec.port).await["SHOP"], "yes", "the control: the environment file arrives");
     processes.shutdown(PATIENCE).await.unwrap();
 }
 
@@ -106,27 +91,12 @@ async fn a_secret_of_the_environment_file_is_in_no_list_log_dump_or_process_tabl
     let spec = scene.store("secretive", APP, &format!("DB_PASSWORD='{SECRET}'\n"));
     let facts = serving(&processes, &spec).await;
     logged(&processes, &spec).await;
-    assert_eq!(
-        answer(spec.port).await["DB_PASSWORD"],
-        SECRET,
-        "the control: the store has it"
-    );
+    assert_eq!(answer(spec.port).await["DB_PASSWORD"], SECRET, "the control: the store has it");
 
-    let uid = scene
-        .settings
-        .user
-        .as_ref()
-        .map_or_else(|| rustix::process::geteuid().as_raw(), |user| user.uid);
+    let uid = scene.settings.user.as_ref().map_or_else(|| rustix::process::geteuid().as_raw(), |user| user.uid);
     let socket = DaemonSocket::new(scene.settings.home.join("rpc.sock"), uid);
-    let list = socket
-        .call("getMonitorData", json!({}), Effect::Read, PATIENCE)
-        .await
-        .unwrap()
-        .to_string();
-    assert!(
-        list.contains(&format!("\"PORT\":\"{}\"", spec.port)),
-        "the control: the list shows the process"
-    );
+    let list = socket.call("getMonitorData", json!({}), Effect::Read, PATIENCE).await.unwrap().to_string();
+    assert!(list.contains(&format!("\"PORT\":\"{}\"", spec.port)), "the control: the list shows the process");
     assert!(!list.contains(SECRET));
     let daemon = processes.daemon_pid().await.unwrap().unwrap();
     for pid in [facts.pid.unwrap(), daemon] {
@@ -141,10 +111,7 @@ async fn a_secret_of_the_environment_file_is_in_no_list_log_dump_or_process_tabl
     until(async || (!lives(&facts)).then_some(())).await;
     let files = scene.written_files();
     for wanted in ["dump.pm2", "pm2.log", "secretive-12345.log", "secretive-12345.json"] {
-        assert!(
-            files.iter().any(|file| file.ends_with(wanted)),
-            "the control: {wanted} is among {files:?}"
-        );
+        assert!(files.iter().any(|file| file.ends_with(wanted)), "the control: {wanted} is among {files:?}");
     }
     for file in files {
         // Sockets have no content.
@@ -173,10 +140,7 @@ async fn after_the_daemon_is_killed_the_next_connect_ends_the_orphan_and_its_por
     let processes = scene.connect().await;
     assert!(!lives(&orphan));
     let remembered = listed(&processes, &spec.store).await.unwrap();
-    assert_eq!(
-        (remembered.status, remembered.pid, &remembered.spec),
-        (ProcessStatus::Unsettled, None, &spec)
-    );
+    assert_eq!((remembered.status, remembered.pid, &remembered.spec), (ProcessStatus::Unsettled, None, &spec));
     let again = serving(&processes, &spec).await;
     assert!(lives(&again));
     assert!(proc::listens(again.pid.unwrap(), spec.port));
@@ -229,9 +193,7 @@ async fn a_living_daemon_is_taken_over_with_its_processes() {
     let spec = scene.spec("kept");
     let facts = serving(&processes, &spec).await;
     let daemon = processes.daemon_pid().await.unwrap();
-    let busy = Pm2Processes::connect(scene.settings.clone(), Arc::new(SystemClock))
-        .await
-        .unwrap_err();
+    let busy = Pm2Processes::connect(scene.settings.clone(), Arc::new(SystemClock)).await.unwrap_err();
     assert_eq!(busy.code(), Code::DirectoryBusy, "two agents on one daemon");
     drop(processes);
 
@@ -255,12 +217,31 @@ async fn a_daemon_that_does_not_answer_is_replaced_with_its_processes() {
     signal(daemon, Signal::STOP);
     drop(processes);
 
-    scene.settings.start_limit = std::time::Duration::from_secs(3);
+    scene.settings.start_limit = Duration::from_secs(8);
     let processes = scene.connect().await;
     assert_ne!(processes.daemon_pid().await.unwrap().unwrap(), daemon);
     assert!(!lives(&facts) && proc::start_ticks(daemon).is_none());
     serving(&processes, &spec).await;
     processes.shutdown(PATIENCE).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_that_does_not_start_is_reported_with_its_last_words_and_leaves_nothing() {
+    let mut scene = Scene::new().await;
+    let broken = scene.settings.stores_root.join("Daemon.js");
+    scene.settings.pm2_daemon.clone_from(&broken);
+    for (program, limit, said) in [
+        ("throw new Error('no such module')", PATIENCE, "no such module"),
+        ("console.log('hung'); setInterval(() => {}, 1000)", Duration::from_secs(2), "did not answer within"),
+    ] {
+        atomic::write(&broken, program.as_bytes(), 0o644, None).unwrap();
+        scene.settings.start_limit = limit;
+        let connected = Pm2Processes::connect(scene.settings.clone(), Arc::new(SystemClock)).await;
+        let error = connected.unwrap_err();
+        assert_eq!(error.code(), Code::Unavailable);
+        assert!(error.to_string().contains(said), "{error}");
+        assert_eq!(scene.processes(), Vec::<u32>::new());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -292,11 +273,7 @@ async fn a_daemon_whose_socket_was_taken_away_is_ended_and_not_doubled() {
     let facts = serving(&processes, &spec).await;
     let daemon = processes.daemon_pid().await.unwrap().unwrap();
     fs::remove_file(scene.settings.home.join("rpc.sock")).unwrap();
-    assert_eq!(
-        processes.daemon_pid().await.unwrap(),
-        None,
-        "the control: nobody can reach it"
-    );
+    assert_eq!(processes.daemon_pid().await.unwrap(), None, "the control: nobody can reach it");
     assert!(proc::start_ticks(daemon).is_some(), "the control: it lives on");
 
     let again = serving(&processes, &spec).await;
@@ -332,10 +309,7 @@ console.log(`child ${child.pid}`);
     until(async || processes.daemon_pid().await.unwrap().is_none().then_some(())).await;
     kill(orphan.pid.unwrap());
     until(async || (!lives(&orphan)).then_some(())).await;
-    assert!(
-        proc::start_ticks(child).is_some(),
-        "the control: the child has lost its parent and lives on"
-    );
+    assert!(proc::start_ticks(child).is_some(), "the control: the child has lost its parent and lives on");
     processes.shutdown(PATIENCE).await.unwrap();
     assert_eq!(proc::start_ticks(child), None);
     assert_eq!(scene.processes(), Vec::<u32>::new());
@@ -347,27 +321,16 @@ async fn a_program_that_ends_at_once_is_given_up_with_its_last_words_in_the_log(
     let processes = scene.connect().await;
     let spec = scene.store("crashing", "console.error('no database'); process.exit(3);", "");
     processes.start(&effect(&spec.store), &spec).await.unwrap();
-    let failed = until(async || {
-        listed(&processes, &spec.store)
-            .await
-            .filter(|facts| facts.status == ProcessStatus::Failed)
-    })
-    .await;
+    let failed =
+        until(async || listed(&processes, &spec.store).await.filter(|facts| facts.status == ProcessStatus::Failed)).await;
     assert_eq!((failed.pid, failed.start_ticks), (None, None));
     assert!(failed.restarts > 1, "{} restarts", failed.restarts);
     assert_eq!(processes.log_tail(&spec.store, 1).await.unwrap(), ["no database"]);
-    assert_eq!(
-        processes.start(&effect(&spec.store), &spec).await.unwrap().restarts,
-        0,
-        "it can be tried again"
-    );
+    assert_eq!(processes.start(&effect(&spec.store), &spec).await.unwrap().restarts, 0, "it can be tried again");
     processes.remove(&effect(&spec.store), &spec.store).await.unwrap();
     assert_eq!(processes.list().await.unwrap(), []);
-    let of_the_store: Vec<PathBuf> = scene
-        .written_files()
-        .into_iter()
-        .filter(|file| file.to_str().unwrap().contains("crashing"))
-        .collect();
+    let of_the_store: Vec<PathBuf> =
+        scene.written_files().into_iter().filter(|file| file.to_str().unwrap().contains("crashing")).collect();
     assert_eq!(of_the_store, Vec::<PathBuf>::new(), "a removed store leaves no file");
     processes.shutdown(PATIENCE).await.unwrap();
 }
@@ -392,18 +355,12 @@ async fn an_environment_file_others_may_read_and_a_folder_elsewhere_are_refused(
     let mode = |mode| fs::set_permissions(&spec.environment_file, fs::Permissions::from_mode(mode)).unwrap();
     mode(0o444);
     let error = processes.start(&effect(&spec.store), &spec).await.unwrap_err();
-    assert!(
-        error.code() == Code::Unusable && error.message().contains("closed to all others"),
-        "{error}"
-    );
+    assert!(error.code() == Code::Unusable && error.message().contains("closed to all others"), "{error}");
     mode(0o400);
     let mut elsewhere = spec.clone();
     elsewhere.directory = "/tmp".into();
     let error = processes.start(&effect(&spec.store), &elsewhere).await.unwrap_err();
-    assert!(
-        error.code() == Code::Unusable && error.message().contains("does not lie below"),
-        "{error}"
-    );
+    assert!(error.code() == Code::Unusable && error.message().contains("does not lie below"), "{error}");
     assert_eq!(processes.list().await.unwrap(), []);
     serving(&processes, &spec).await;
     processes.shutdown(PATIENCE).await.unwrap();
@@ -434,12 +391,7 @@ async fn folders_and_logs_are_closed_to_other_users_and_the_daemon_has_no_privil
     logged(&processes, &spec).await;
     let settings = &scene.settings;
     for folder in [&settings.home, &settings.log_dir, &settings.pid_dir, &settings.state_dir] {
-        assert_eq!(
-            fs::metadata(folder).unwrap().permissions().mode() & 0o7777,
-            0o700,
-            "{}",
-            folder.display()
-        );
+        assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o7777, 0o700, "{}", folder.display());
     }
     for pid in [processes.daemon_pid().await.unwrap().unwrap(), facts.pid.unwrap()] {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();

@@ -57,13 +57,7 @@ pub struct TokenSettings {
 impl TokenSettings {
     /// An active token of a user with every permission. `value` is what follows `Bearer`.
     pub fn new(value: impl Into<String>) -> Self {
-        Self {
-            value: value.into(),
-            kind: TokenKind::User,
-            status: TokenStatus::Active,
-            missing: Vec::new(),
-            expires_on: None,
-        }
+        Self { value: value.into(), kind: TokenKind::User, status: TokenStatus::Active, missing: Vec::new(), expires_on: None }
     }
 
     /// The same token, owned by the account or by a user.
@@ -105,10 +99,7 @@ impl TokenSettings {
 
 impl std::fmt::Debug for TokenSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TokenSettings")
-            .field("kind", &self.kind)
-            .field("status", &self.status)
-            .finish_non_exhaustive()
+        f.debug_struct("TokenSettings").field("kind", &self.kind).field("status", &self.status).finish_non_exhaustive()
     }
 }
 
@@ -124,17 +115,10 @@ pub(super) fn authenticate<'t>(
 ) -> Result<&'t TokenSettings, Refusal> {
     let header =
         authorization.ok_or_else(|| Refusal::new(400, 9106, "Missing X-Auth-Key, X-Auth-Email or Authorization headers"))?;
-    let value = header
-        .strip_prefix("Bearer ")
-        .filter(|value| is_token68(value))
-        .ok_or_else(malformed)?;
+    let value = header.strip_prefix("Bearer ").filter(|value| is_token68(value)).ok_or_else(malformed)?;
     let known = tokens.iter().find(|token| token.value == value);
     let token = known.ok_or_else(|| if verifying { invalid() } else { forbidden() })?;
-    if verifying || token.status == TokenStatus::Active {
-        Ok(token)
-    } else {
-        Err(forbidden())
-    }
+    if verifying || token.status == TokenStatus::Active { Ok(token) } else { Err(forbidden()) }
 }
 
 /// Whether the token may use an endpoint.
@@ -142,11 +126,7 @@ pub(super) fn authenticate<'t>(
 /// # Errors
 /// 403/10000 when it lacks the permission.
 pub(super) fn authorize(token: &TokenSettings, permission: Permission) -> Result<(), Refusal> {
-    if token.missing.contains(&permission) {
-        Err(forbidden())
-    } else {
-        Ok(())
-    }
+    if token.missing.contains(&permission) { Err(forbidden()) } else { Ok(()) }
 }
 
 /// `GET /user/tokens/verify`
@@ -190,8 +170,5 @@ fn invalid() -> Refusal {
 /// The syntax of a bearer token (RFC 7235 §2.1).
 fn is_token68(text: &str) -> bool {
     let body = text.trim_end_matches('=');
-    !body.is_empty()
-        && body
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
+    !body.is_empty() && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
 }

@@ -15,24 +15,15 @@ const ORDER: [&str; 4] = ["deletes", "patches", "puts", "posts"];
 pub(super) fn apply(exchange: &mut Exchange<'_>) -> Outcome {
     let body = exchange.body()?;
     let mut book = RecordBook::open(exchange)?;
-    let lists = ORDER
-        .iter()
-        .map(|key| operations(&body, key))
-        .collect::<Result<Vec<_>, _>>()?;
+    let lists = ORDER.iter().map(|key| operations(&body, key)).collect::<Result<Vec<_>, _>>()?;
     let total: usize = lists.iter().map(Vec::len).sum();
     if total > book.allowance.batch {
-        let text = format!(
-            "Batch has {total} operations, exceeding the limit of {}.",
-            book.allowance.batch
-        );
+        let text = format!("Batch has {total} operations, exceeding the limit of {}.", book.allowance.batch);
         return Err(Refusal::new(400, 9208, text));
     }
     let mut result = Map::new();
     for (key, operations) in ORDER.into_iter().zip(lists) {
-        let records = operations
-            .into_iter()
-            .map(|fields| execute(&mut book, key, fields))
-            .collect::<Result<Vec<_>, _>>()?;
+        let records = operations.into_iter().map(|fields| execute(&mut book, key, fields)).collect::<Result<Vec<_>, _>>()?;
         result.insert(key.to_owned(), Value::Array(records));
     }
     book.close(exchange)?;
@@ -46,10 +37,7 @@ fn operations<'b>(body: &'b Fields, key: &str) -> Result<Vec<&'b Fields>, Refusa
         Some(Value::Array(items)) => items,
         Some(_) => return Err(malformed(key)),
     };
-    items
-        .iter()
-        .map(|item| item.as_object().ok_or_else(|| malformed(key)))
-        .collect()
+    items.iter().map(|item| item.as_object().ok_or_else(|| malformed(key))).collect()
 }
 
 fn execute(book: &mut RecordBook, key: &str, fields: &Fields) -> Result<Value, Refusal> {

@@ -44,9 +44,7 @@ impl Default for SimulatorBuilder {
 
 impl std::fmt::Debug for SimulatorBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SimulatorBuilder")
-            .field("primary_domain", &self.primary_domain)
-            .finish_non_exhaustive()
+        f.debug_struct("SimulatorBuilder").field("primary_domain", &self.primary_domain).finish_non_exhaustive()
     }
 }
 
@@ -141,10 +139,7 @@ impl SimulatorBuilder {
 
 fn empty_world(seed: u64, account_name: &str) -> CloudState {
     let mut identifiers = Identifiers::new(seed);
-    let account = Account {
-        id: identifiers.next_hex("account"),
-        name: account_name.to_owned(),
-    };
+    let account = Account { id: identifiers.next_hex("account"), name: account_name.to_owned() };
     CloudState {
         format: FORMAT,
         identifiers,

@@ -17,9 +17,7 @@ const CONNECTIONS: usize = 4;
 pub(super) fn list(exchange: &mut Exchange<'_>) -> Outcome {
     let tunnel = tunnels::live(exchange)?;
     let version = tunnel.configuration.as_ref().map_or(0, |configuration| configuration.version);
-    Ok(Success::of(
-        tunnel.connectors.iter().map(|connector| render(connector, version)).collect(),
-    ))
+    Ok(Success::of(tunnel.connectors.iter().map(|connector| render(connector, version)).collect()))
 }
 
 /// `DELETE /accounts/{account}/cfd_tunnel/{tunnel}/connections`: of one connector with `client_id`, else of all. A real
@@ -34,11 +32,7 @@ pub(super) fn drop_connections(exchange: &mut Exchange<'_>) -> Outcome {
 pub(super) fn attach(tunnel: &mut Tunnel, identifiers: &mut Identifiers, now: Timestamp) -> String {
     let id = identifiers.next_uuid("connector");
     let connections = (0..CONNECTIONS).map(|_| identifiers.next_uuid("connection")).collect();
-    tunnel.connectors.push(Connector {
-        id: id.clone(),
-        connections,
-        run_at: now,
-    });
+    tunnel.connectors.push(Connector { id: id.clone(), connections, run_at: now });
     tunnel.conns_active_at = Some(now);
     tunnel.conns_inactive_at = None;
     id
@@ -47,9 +41,7 @@ pub(super) fn attach(tunnel: &mut Tunnel, identifiers: &mut Identifiers, now: Ti
 /// Detaches one connector or all.
 pub(super) fn detach(tunnel: &mut Tunnel, client: Option<&str>, now: Timestamp) {
     let before = tunnel.connectors.len();
-    tunnel
-        .connectors
-        .retain(|connector| client.is_some_and(|id| connector.id != id));
+    tunnel.connectors.retain(|connector| client.is_some_and(|id| connector.id != id));
     if before > 0 && tunnel.connectors.is_empty() {
         tunnel.conns_inactive_at = Some(now);
     }

@@ -48,11 +48,7 @@ impl From<JsonRejection> for Refused {
 
 impl From<FaultError> for Refused {
     fn from(error: FaultError) -> Self {
-        let status = if matches!(error, FaultError::Duplicate(_)) {
-            StatusCode::CONFLICT
-        } else {
-            StatusCode::BAD_REQUEST
-        };
+        let status = if matches!(error, FaultError::Duplicate(_)) { StatusCode::CONFLICT } else { StatusCode::BAD_REQUEST };
         Self(status, error.to_string())
     }
 }
@@ -60,11 +56,7 @@ impl From<FaultError> for Refused {
 impl From<SimulatorError> for Refused {
     fn from(error: SimulatorError) -> Self {
         let known = !matches!(error, SimulatorError::Unknown(_));
-        let status = if known {
-            StatusCode::INTERNAL_SERVER_ERROR
-        } else {
-            StatusCode::NOT_FOUND
-        };
+        let status = if known { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::NOT_FOUND };
         Self(status, error.to_string())
     }
 }
@@ -118,9 +110,7 @@ async fn clear_faults(State(simulator): State<Simulator>) -> StatusCode {
 
 async fn remove_fault(State(simulator): State<Simulator>, Path(id): Path<String>) -> Result<StatusCode, Refused> {
     let removed = simulator.remove_fault(&id);
-    removed
-        .then_some(StatusCode::NO_CONTENT)
-        .ok_or_else(|| Refused(StatusCode::NOT_FOUND, format!("no fault rule {id}")))
+    removed.then_some(StatusCode::NO_CONTENT).ok_or_else(|| Refused(StatusCode::NOT_FOUND, format!("no fault rule {id}")))
 }
 
 async fn held(State(simulator): State<Simulator>) -> Response {
@@ -133,9 +123,7 @@ async fn release_all(State(simulator): State<Simulator>) -> Json<Value> {
 
 async fn release(State(simulator): State<Simulator>, Path(id): Path<u64>) -> Result<Json<Value>, Refused> {
     let released = simulator.release(id);
-    released
-        .then(|| Json(json!({"released": 1})))
-        .ok_or_else(|| Refused(StatusCode::NOT_FOUND, format!("no held call {id}")))
+    released.then(|| Json(json!({"released": 1}))).ok_or_else(|| Refused(StatusCode::NOT_FOUND, format!("no held call {id}")))
 }
 
 async fn set_zone_status(

@@ -18,11 +18,7 @@ pub(super) fn check(
     apex: &str,
     older_code: bool,
 ) -> Result<(), Refusal> {
-    let neighbours = || {
-        records
-            .iter()
-            .filter(|record| record.name == draft.name && own != Some(record.id.as_str()))
-    };
+    let neighbours = || records.iter().filter(|record| record.name == draft.name && own != Some(record.id.as_str()));
     if neighbours().any(|record| record.kind == draft.kind && record.content == draft.content) {
         return Err(if older_code {
             Refusal::new(400, 81057, "The record already exists.")
@@ -34,11 +30,7 @@ pub(super) fn check(
     for record in neighbours() {
         let (new, old) = (draft.kind.as_str(), record.kind.as_str());
         if new == "CNAME" && (old == "CNAME" || is_address(old)) {
-            return Err(Refusal::new(
-                400,
-                81053,
-                "An A, AAAA, or CNAME record with that host already exists.",
-            ));
+            return Err(Refusal::new(400, 81053, "An A, AAAA, or CNAME record with that host already exists."));
         }
         if old == "CNAME" && is_address(new) {
             return Err(Refusal::new(400, 81054, "A CNAME record with that host already exists."));

@@ -88,11 +88,7 @@ impl Draft {
 }
 
 fn texts(value: &Value) -> Option<Vec<String>> {
-    value
-        .as_array()?
-        .iter()
-        .map(|item| item.as_str().map(str::to_owned))
-        .collect()
+    value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
 #[cfg(test)]
@@ -111,10 +107,7 @@ mod tests {
         let put = Draft::blank().merge(&sent).expect("types are right");
         assert_eq!((put.proxied, put.comment), (false, None));
         let patched = stored.merge(&sent).expect("types are right");
-        assert_eq!(
-            (patched.proxied, patched.comment.as_deref(), &*patched.content),
-            (true, Some("mine"), "c.d")
-        );
+        assert_eq!((patched.proxied, patched.comment.as_deref(), &*patched.content), (true, Some("mine"), "c.d"));
     }
 
     #[test]
@@ -134,10 +127,7 @@ mod tests {
             ("settings", json!([])),
         ] {
             let refusal = Draft::blank().merge(&fields(&json!({field: value}))).expect_err(field);
-            assert_eq!(
-                refusal,
-                Refusal::new(400, 9207, format!("Request body is invalid: {field}")).at(&format!("/{field}"))
-            );
+            assert_eq!(refusal, Refusal::new(400, 9207, format!("Request body is invalid: {field}")).at(&format!("/{field}")));
         }
     }
 }

@@ -13,11 +13,7 @@ use super::state::DnsRecord;
 /// 400/1004 when `search` is used.
 pub(super) fn select<'r>(records: &'r [DnsRecord], query: &Query) -> Result<Vec<&'r DnsRecord>, Refusal> {
     if query.pairs().any(|(key, _)| key == "search" || key.starts_with("search.")) {
-        return Err(Refusal::new(
-            400,
-            1004,
-            "The simulator refuses search: its behaviour is not specified",
-        ));
+        return Err(Refusal::new(400, 1004, "The simulator refuses search: its behaviour is not specified"));
     }
     let mut chosen: Vec<&DnsRecord> = records.iter().filter(|record| wanted(record, query)).collect();
     if let Some(key) = query.get("order") {
@@ -31,11 +27,7 @@ pub(super) fn select<'r>(records: &'r [DnsRecord], query: &Query) -> Result<Vec<
 
 fn wanted(record: &DnsRecord, query: &Query) -> bool {
     let verdicts: Vec<bool> = query.pairs().filter_map(|(key, value)| verdict(record, key, value)).collect();
-    if query.any_matches() {
-        verdicts.is_empty() || verdicts.contains(&true)
-    } else {
-        !verdicts.contains(&false)
-    }
+    if query.any_matches() { verdicts.is_empty() || verdicts.contains(&true) } else { !verdicts.contains(&false) }
 }
 
 /// Whether the record passes one filter; `None` when `key` is no filter.
@@ -67,12 +59,7 @@ fn matches(text: Option<&str>, operator: &str, value: &str) -> Option<bool> {
 
 /// `tag=name:value`, `tag.exact=name:value`, `tag.present=name`, `tag.absent=name`.
 fn tag_verdict(record: &DnsRecord, operator: &str, value: &str) -> Option<bool> {
-    let named = || {
-        record
-            .tags
-            .iter()
-            .any(|tag| tag.split(':').next().is_some_and(|name| name.eq_ignore_ascii_case(value)))
-    };
+    let named = || record.tags.iter().any(|tag| tag.split(':').next().is_some_and(|name| name.eq_ignore_ascii_case(value)));
     match operator {
         "exact" => Some(record.tags.iter().any(|tag| tag.eq_ignore_ascii_case(value))),
         "present" => Some(named()),

@@ -9,11 +9,7 @@ use super::paging::{PageSizes, page};
 use super::record_book::{RecordBook, missing};
 use super::state::DnsRecord;
 
-const PAGES: PageSizes = PageSizes {
-    default: 100,
-    least: 1,
-    most: 5_000_000,
-};
+const PAGES: PageSizes = PageSizes { default: 100, least: 1, most: 5_000_000 };
 
 /// `GET /zones/{zone}/dns_records`
 pub(super) fn list(exchange: &mut Exchange<'_>) -> Outcome {
@@ -34,12 +30,7 @@ pub(super) fn create(exchange: &mut Exchange<'_>) -> Outcome {
 /// `GET /zones/{zone}/dns_records/{record}`
 pub(super) fn get(exchange: &mut Exchange<'_>) -> Outcome {
     let id = exchange.param("record");
-    let record = exchange
-        .zone()?
-        .records
-        .iter()
-        .find(|record| record.id == id)
-        .ok_or_else(missing)?;
+    let record = exchange.zone()?.records.iter().find(|record| record.id == id).ok_or_else(missing)?;
     Ok(Success::of(render(record)))
 }
 
@@ -92,11 +83,7 @@ pub(super) fn render(record: &DnsRecord) -> Value {
             ("priority", record.priority.map(|priority| json!(priority))),
             ("data", record.data.clone()),
         ];
-        fields.extend(
-            optional
-                .into_iter()
-                .filter_map(|(key, value)| value.map(|value| (key.to_owned(), value))),
-        );
+        fields.extend(optional.into_iter().filter_map(|(key, value)| value.map(|value| (key.to_owned(), value))));
     }
     shown
 }

@@ -21,18 +21,8 @@ pub(super) struct Allowance {
 impl From<Plan> for Allowance {
     fn from(plan: Plan) -> Self {
         match plan {
-            Plan::Free => Self {
-                records: 200,
-                comment: 100,
-                tags: 0,
-                batch: 200,
-            },
-            Plan::Pro => Self {
-                records: 3500,
-                comment: 500,
-                tags: 20,
-                batch: 3500,
-            },
+            Plan::Free => Self { records: 200, comment: 100, tags: 0, batch: 200 },
+            Plan::Pro => Self { records: 3500, comment: 500, tags: 20, batch: 3500 },
         }
     }
 }
@@ -46,11 +36,7 @@ pub(super) fn examine(mut draft: Draft, zone: &str, allowance: Allowance) -> Res
     draft.name = full_name(&draft.name, zone).ok_or_else(|| invalid(9000, "DNS name is invalid.", "/name"))?;
     draft.content = content(&draft)?;
     if draft.ttl != 1 && !(60..=86_400).contains(&draft.ttl) {
-        return Err(invalid(
-            9021,
-            "TTL must be between 60 and 86400 seconds, or 1 for Automatic.",
-            "/ttl",
-        ));
+        return Err(invalid(9021, "TTL must be between 60 and 86400 seconds, or 1 for Automatic.", "/ttl"));
     }
     if draft.proxied {
         check_proxied(&draft)?;
@@ -69,9 +55,7 @@ pub(super) fn examine(mut draft: Draft, zone: &str, allowance: Allowance) -> Res
 }
 
 fn invalid(code: i64, message: impl Into<String>, pointer: &str) -> Refusal {
-    Refusal::new(400, 1004, "DNS Validation Error")
-        .caused_by(code, message)
-        .at(pointer)
+    Refusal::new(400, 1004, "DNS Validation Error").caused_by(code, message).at(pointer)
 }
 
 /// `@`, a relative name or a full name to the full name in `zone`; `None` when it is no DNS name.
@@ -80,11 +64,7 @@ pub(super) fn full_name(given: &str, zone: &str) -> Option<String> {
     if name == "@" || name == zone {
         return Some(zone.to_owned());
     }
-    let full = if name.ends_with(&format!(".{zone}")) {
-        name
-    } else {
-        format!("{name}.{zone}")
-    };
+    let full = if name.ends_with(&format!(".{zone}")) { name } else { format!("{name}.{zone}") };
     let (first, rest) = full.split_once('.')?;
     ((first == "*" || is_label(first)) && rest.split('.').all(is_label) && full.len() <= 253).then_some(full)
 }
@@ -100,9 +80,7 @@ fn is_label(label: &str) -> bool {
     (1..=63).contains(&label.len())
         && !label.starts_with('-')
         && !label.ends_with('-')
-        && label
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_')
+        && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_')
 }
 
 fn content(draft: &Draft) -> Result<String, Refusal> {
@@ -146,9 +124,7 @@ fn structured(draft: &Draft, fields: &[&str]) -> Result<String, Refusal> {
         })
         .collect();
     let message = format!("data for {} record needs {}.", draft.kind, fields.join(", "));
-    words
-        .map(|words| words.join(" "))
-        .ok_or_else(|| invalid(9101, message, "/data"))
+    words.map(|words| words.join(" ")).ok_or_else(|| invalid(9101, message, "/data"))
 }
 
 /// TXT content as quoted strings of at most 255 bytes; text without quotes is quoted and split. `None` when quotes do
@@ -158,10 +134,7 @@ fn quoted(given: &str) -> Option<String> {
         let escaped = given.replace('\\', "\\\\").replace('"', "\\\"");
         let mut strings = vec![String::new()];
         for symbol in escaped.chars() {
-            if strings
-                .last()
-                .is_some_and(|last| last.len() + symbol.len_utf8() > 255 && !last.ends_with('\\'))
-            {
+            if strings.last().is_some_and(|last| last.len() + symbol.len_utf8() > 255 && !last.ends_with('\\')) {
                 strings.push(String::new());
             }
             strings.last_mut()?.push(symbol);
@@ -197,11 +170,7 @@ fn check_proxied(draft: &Draft) -> Result<(), Refusal> {
         Err(_) => false,
     };
     if private {
-        return Err(invalid(
-            9003,
-            format!("Target {} is not allowed for a proxied record.", draft.content),
-            "/content",
-        ));
+        return Err(invalid(9003, format!("Target {} is not allowed for a proxied record.", draft.content), "/content"));
     }
     Ok(())
 }
@@ -209,36 +178,23 @@ fn check_proxied(draft: &Draft) -> Result<(), Refusal> {
 fn check_remarks(draft: &Draft, allowance: Allowance) -> Result<(), Refusal> {
     let comment = draft.comment.as_deref().unwrap_or_default();
     if comment.chars().count() > allowance.comment {
-        let text = format!(
-            "DNS record comment exceeds the maximum length of {} characters.",
-            allowance.comment
-        );
+        let text = format!("DNS record comment exceeds the maximum length of {} characters.", allowance.comment);
         return Err(Refusal::new(400, 9313, text).at("/comment"));
     }
     if comment.contains(['\n', '\r']) {
         return Err(Refusal::new(400, 9312, "DNS record comment contains invalid characters.").at("/comment"));
     }
     if draft.tags.len() > allowance.tags {
-        let text = format!(
-            "DNS record has {} tags, exceeding the quota of {}.",
-            draft.tags.len(),
-            allowance.tags
-        );
+        let text = format!("DNS record has {} tags, exceeding the quota of {}.", draft.tags.len(), allowance.tags);
         return Err(invalid(9300, text, "/tags"));
     }
     let is_tag = |tag: &String| {
         let (name, value) = tag.split_once(':').unwrap_or((tag, ""));
         (1..=32).contains(&name.len())
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
             && value.chars().count() <= 100
     };
-    if draft.tags.iter().all(is_tag) {
-        Ok(())
-    } else {
-        Err(invalid(9301, "DNS record tag is invalid.", "/tags"))
-    }
+    if draft.tags.iter().all(is_tag) { Ok(()) } else { Err(invalid(9301, "DNS record tag is invalid.", "/tags")) }
 }
 
 #[cfg(test)]

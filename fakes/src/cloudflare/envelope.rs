@@ -22,20 +22,12 @@ pub(super) struct Success {
 impl Success {
     /// A single result.
     pub(super) const fn of(result: Value) -> Self {
-        Self {
-            result,
-            messages: Vec::new(),
-            page: None,
-        }
+        Self { result, messages: Vec::new(), page: None }
     }
 
     /// One page of a list.
     pub(super) const fn list(items: Vec<Value>, page: Page) -> Self {
-        Self {
-            result: Value::Array(items),
-            messages: Vec::new(),
-            page: Some(page),
-        }
+        Self { result: Value::Array(items), messages: Vec::new(), page: Some(page) }
     }
 
     /// The same with a remark in `messages`.
@@ -59,14 +51,7 @@ pub(super) struct Refusal {
 impl Refusal {
     /// A refusal with one error.
     pub(super) fn new(status: u16, code: i64, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-            chain: Vec::new(),
-            pointer: None,
-            retry_after: None,
-        }
+        Self { status, code, message: message.into(), chain: Vec::new(), pointer: None, retry_after: None }
     }
 
     /// Adds a cause below the error (`error_chain`).
@@ -94,10 +79,7 @@ impl Refusal {
                 fields.insert("source".to_owned(), json!({"pointer": pointer}));
             }
             if !self.chain.is_empty() {
-                let chain = self
-                    .chain
-                    .iter()
-                    .map(|(code, message)| json!({"code": code, "message": message}));
+                let chain = self.chain.iter().map(|(code, message)| json!({"code": code, "message": message}));
                 fields.insert("error_chain".to_owned(), chain.collect());
             }
         }
@@ -149,19 +131,11 @@ impl From<Outcome> for Reply {
                 if let (Some(fields), Some(page)) = (body.as_object_mut(), success.page) {
                     fields.insert("result_info".to_owned(), page.info());
                 }
-                Self::Envelope {
-                    status: 200,
-                    body,
-                    retry_after: None,
-                }
+                Self::Envelope { status: 200, body, retry_after: None }
             }
             Err(refusal) => {
                 let body = json!({"success": false, "errors": [refusal.error()], "messages": [], "result": null});
-                Self::Envelope {
-                    status: refusal.status,
-                    body,
-                    retry_after: refusal.retry_after,
-                }
+                Self::Envelope { status: refusal.status, body, retry_after: refusal.retry_after }
             }
         }
     }
@@ -176,11 +150,7 @@ impl From<Refusal> for Reply {
 /// Turns a reply into an HTTP response. `sequence` becomes the `cf-ray` header every answer of the edge carries.
 pub(super) fn respond(reply: Reply, sequence: u64, rate_headers: [(&'static str, String); 2]) -> Response {
     let (status, kind, body, retry_after) = match reply {
-        Reply::Envelope {
-            status,
-            body,
-            retry_after,
-        } => (status, "application/json", body.to_string(), retry_after),
+        Reply::Envelope { status, body, retry_after } => (status, "application/json", body.to_string(), retry_after),
         Reply::Html { status } => (status, "text/html; charset=UTF-8", html(status), None),
         Reply::Dropped => return dropped(),
     };
@@ -218,17 +188,8 @@ mod tests {
 
     #[test]
     fn a_refusal_keeps_the_envelope_of_a_failure() {
-        let refusal = Refusal::new(400, 1004, "DNS Validation Error")
-            .caused_by(9005, "not an address")
-            .at("/content");
-        let Reply::Envelope {
-            status,
-            body,
-            retry_after,
-        } = Reply::from(refusal)
-        else {
-            panic!("an envelope")
-        };
+        let refusal = Refusal::new(400, 1004, "DNS Validation Error").caused_by(9005, "not an address").at("/content");
+        let Reply::Envelope { status, body, retry_after } = Reply::from(refusal) else { panic!("an envelope") };
         assert_eq!((status, retry_after), (400, None));
         assert_eq!(
             body.to_string(),
@@ -238,12 +199,7 @@ mod tests {
 
     #[test]
     fn a_single_result_has_no_page_information() {
-        let Reply::Envelope { body, .. } = Reply::from(Ok(Success::of(json!({"id": "x"})))) else {
-            panic!("an envelope")
-        };
-        assert_eq!(
-            body.to_string(),
-            r#"{"success":true,"errors":[],"messages":[],"result":{"id":"x"}}"#
-        );
+        let Reply::Envelope { body, .. } = Reply::from(Ok(Success::of(json!({"id": "x"})))) else { panic!("an envelope") };
+        assert_eq!(body.to_string(), r#"{"success":true,"errors":[],"messages":[],"result":{"id":"x"}}"#);
     }
 }

@@ -39,10 +39,7 @@ pub(super) struct Exchange<'a> {
 impl Exchange<'_> {
     /// The path's `{name}`; empty when the template has none.
     pub(super) fn param(&self, name: &str) -> &str {
-        self.params
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map_or("", |(_, value)| value.as_str())
+        self.params.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value.as_str())
     }
 
     /// The body as a JSON object.

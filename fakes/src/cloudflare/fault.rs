@@ -51,23 +51,12 @@ const fn one() -> u64 {
 impl FaultRule {
     /// Strikes the next call to `method` and `path`, before its effect.
     pub fn before(method: &str, path: &str, action: FaultAction) -> Self {
-        Self {
-            id: None,
-            method: method.to_owned(),
-            path: path.to_owned(),
-            nth: 1,
-            times: 1,
-            when: When::Before,
-            action,
-        }
+        Self { id: None, method: method.to_owned(), path: path.to_owned(), nth: 1, times: 1, when: When::Before, action }
     }
 
     /// Strikes the next call to `method` and `path`, after its effect.
     pub fn after(method: &str, path: &str, action: FaultAction) -> Self {
-        Self {
-            when: When::After,
-            ..Self::before(method, path, action)
-        }
+        Self { when: When::After, ..Self::before(method, path, action) }
     }
 
     /// The same rule with a name.
@@ -108,20 +97,13 @@ fn is_placeholder(segment: &str) -> bool {
 
 fn same_shape(template: &str, path: &str) -> bool {
     let mut wanted = path.split('/');
-    let alike = |part: &str| {
-        wanted
-            .next()
-            .is_some_and(|want| want == part || is_placeholder(want) && is_placeholder(part))
-    };
+    let alike = |part: &str| wanted.next().is_some_and(|want| want == part || is_placeholder(want) && is_placeholder(part));
     template.split('/').all(alike) && wanted.next().is_none()
 }
 
 fn is_prefix(prefix: &str, path: &str) -> bool {
     let mut parts = path.split('/');
-    prefix
-        .trim_end_matches('/')
-        .split('/')
-        .all(|want| parts.next().is_some_and(|part| want == part || is_placeholder(want)))
+    prefix.trim_end_matches('/').split('/').all(|want| parts.next().is_some_and(|part| want == part || is_placeholder(want)))
 }
 
 /// A rule and what became of it.
@@ -169,11 +151,7 @@ pub(super) struct Struck {
 impl Struck {
     /// The names of the rules that fired.
     pub(super) fn ids(&self) -> Vec<String> {
-        [&self.before, &self.after]
-            .into_iter()
-            .flatten()
-            .map(|(id, _)| id.clone())
-            .collect()
+        [&self.before, &self.after].into_iter().flatten().map(|(id, _)| id.clone()).collect()
     }
 }
 
@@ -230,11 +208,7 @@ impl Faults {
         for known in self.rules.iter_mut().filter(|known| known.rule.meets(method, path, route)) {
             known.met += 1;
             let due = known.met >= known.rule.nth && (known.rule.times == 0 || known.met - known.rule.nth < known.rule.times);
-            let side = if known.rule.when == When::Before {
-                &mut struck.before
-            } else {
-                &mut struck.after
-            };
+            let side = if known.rule.when == When::Before { &mut struck.before } else { &mut struck.after };
             if due && side.is_none() {
                 known.fired += 1;
                 *side = Some((known.rule.id.clone().unwrap_or_default(), known.rule.action.clone()));
@@ -251,9 +225,7 @@ mod tests {
     fn fired(rule: FaultRule, calls: u64) -> Vec<u64> {
         let mut faults = Faults::default();
         faults.add(rule).expect("a good rule");
-        (1..=calls)
-            .filter(|_| faults.arrive("POST", "/zones", Some("/zones")).before.is_some())
-            .collect()
+        (1..=calls).filter(|_| faults.arrive("POST", "/zones", Some("/zones")).before.is_some()).collect()
     }
 
     #[test]
@@ -272,26 +244,12 @@ mod tests {
         };
         let records = Some("/zones/{zone}/dns_records");
         assert!(meets("/zones", "/zones", Some("/zones")));
-        assert!(
-            !meets("/zones", "/zones/abc/dns_records", records),
-            "the route /zones is not its children"
-        );
+        assert!(!meets("/zones", "/zones/abc/dns_records", records), "the route /zones is not its children");
         assert!(meets("/zones/{id}/dns_records", "/zones/abc/dns_records", records));
-        assert!(!meets(
-            "/zones/{id}/dns_records",
-            "/zones/abc/dns_records/x",
-            Some("/zones/{zone}/dns_records/{record}")
-        ));
+        assert!(!meets("/zones/{id}/dns_records", "/zones/abc/dns_records/x", Some("/zones/{zone}/dns_records/{record}")));
         assert!(meets("/zones/abc", "/zones/abc/dns_records", records));
-        assert!(
-            !meets("/zones/ab", "/zones/abc/dns_records", records),
-            "a prefix ends at a segment"
-        );
-        assert!(meets(
-            "/accounts/{any}",
-            "/accounts/1/cfd_tunnel",
-            Some("/accounts/{account}/cfd_tunnel")
-        ));
+        assert!(!meets("/zones/ab", "/zones/abc/dns_records", records), "a prefix ends at a segment");
+        assert!(meets("/accounts/{any}", "/accounts/1/cfd_tunnel", Some("/accounts/{account}/cfd_tunnel")));
         assert!(meets("/", "/nowhere", None));
     }
 

@@ -38,11 +38,7 @@ pub enum FaultAction {
 impl FaultAction {
     /// An error envelope.
     pub fn answer(status: u16, code: i64, message: &str) -> Self {
-        Self::Answer {
-            status,
-            code,
-            message: message.to_owned(),
-        }
+        Self::Answer { status, code, message: message.to_owned() }
     }
 }
 
@@ -83,16 +79,7 @@ impl TryFrom<Document> for FaultAction {
     type Error = String;
 
     fn try_from(document: Document) -> Result<Self, String> {
-        let Document {
-            hold,
-            reset,
-            html,
-            status,
-            code,
-            message,
-            rate_limited,
-            delay_ms,
-        } = document;
+        let Document { hold, reset, html, status, code, message, rate_limited, delay_ms } = document;
         let details = code.is_some() || message.is_some();
         let status = status.map(|status| (status, code.unwrap_or(0), message.unwrap_or_default()));
         if status.is_none() && details {
@@ -105,9 +92,7 @@ impl TryFrom<Document> for FaultAction {
             (false, false, false, Some((status @ 200..=599, code, message)), None, None) => {
                 Ok(Self::Answer { status, code, message })
             }
-            (false, false, false, None, Some(limit), None) => Ok(Self::RateLimited {
-                retry_after: limit.retry_after,
-            }),
+            (false, false, false, None, Some(limit), None) => Ok(Self::RateLimited { retry_after: limit.retry_after }),
             (false, false, false, None, None, Some(milliseconds)) => Ok(Self::Delay { milliseconds }),
             _ => Err("an action is exactly one of hold, reset, html, status (200 to 599), rate_limited, delay_ms".to_owned()),
         }
@@ -117,32 +102,16 @@ impl TryFrom<Document> for FaultAction {
 impl From<FaultAction> for Document {
     fn from(action: FaultAction) -> Self {
         match action {
-            FaultAction::Hold => Self {
-                hold: true,
-                ..Self::default()
-            },
-            FaultAction::Reset => Self {
-                reset: true,
-                ..Self::default()
-            },
-            FaultAction::Html => Self {
-                html: true,
-                ..Self::default()
-            },
-            FaultAction::Answer { status, code, message } => Self {
-                status: Some(status),
-                code: Some(code),
-                message: Some(message),
-                ..Self::default()
-            },
-            FaultAction::RateLimited { retry_after } => Self {
-                rate_limited: Some(RateLimited { retry_after }),
-                ..Self::default()
-            },
-            FaultAction::Delay { milliseconds } => Self {
-                delay_ms: Some(milliseconds),
-                ..Self::default()
-            },
+            FaultAction::Hold => Self { hold: true, ..Self::default() },
+            FaultAction::Reset => Self { reset: true, ..Self::default() },
+            FaultAction::Html => Self { html: true, ..Self::default() },
+            FaultAction::Answer { status, code, message } => {
+                Self { status: Some(status), code: Some(code), message: Some(message), ..Self::default() }
+            }
+            FaultAction::RateLimited { retry_after } => {
+                Self { rate_limited: Some(RateLimited { retry_after }), ..Self::default() }
+            }
+            FaultAction::Delay { milliseconds } => Self { delay_ms: Some(milliseconds), ..Self::default() },
         }
     }
 }
@@ -158,10 +127,7 @@ mod tests {
             (r#"{"reset":true}"#, FaultAction::Reset),
             (r#"{"html":true}"#, FaultAction::Html),
             (r#"{"status":502,"code":7,"message":"no"}"#, FaultAction::answer(502, 7, "no")),
-            (
-                r#"{"rate_limited":{"retry_after":9}}"#,
-                FaultAction::RateLimited { retry_after: 9 },
-            ),
+            (r#"{"rate_limited":{"retry_after":9}}"#, FaultAction::RateLimited { retry_after: 9 }),
             (r#"{"delay_ms":5}"#, FaultAction::Delay { milliseconds: 5 }),
         ] {
             assert_eq!(serde_json::from_str::<FaultAction>(text).expect(text), action);

@@ -46,10 +46,7 @@ struct Table {
 
 impl Default for Waiting {
     fn default() -> Self {
-        Self {
-            table: Mutex::default(),
-            count: watch::Sender::new(0),
-        }
+        Self { table: Mutex::default(), count: watch::Sender::new(0) }
     }
 }
 
@@ -76,11 +73,7 @@ impl Waiting {
         }
         let guard = Leaving { waiting: self, id };
         self.publish();
-        let ended = if receiver.await.is_ok() {
-            Ended::Released
-        } else {
-            Ended::Stopped
-        };
+        let ended = if receiver.await.is_ok() { Ended::Released } else { Ended::Stopped };
         drop(guard);
         ended
     }

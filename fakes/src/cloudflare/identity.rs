@@ -27,9 +27,7 @@ impl Identifiers {
 
     /// The next version 4 UUID: the shape of tunnel and connector ids.
     pub(super) fn next_uuid(&mut self, kind: &str) -> String {
-        uuid::Builder::from_random_bytes(self.next(kind).to_be_bytes())
-            .into_uuid()
-            .to_string()
+        uuid::Builder::from_random_bytes(self.next(kind).to_be_bytes()).into_uuid().to_string()
     }
 
     /// The next 32-byte secret in base64.
@@ -48,9 +46,8 @@ impl Identifiers {
 
 /// A stable 64-bit digest of `text` (FNV-1a, then scrambled): the same in every build, unlike the standard hasher.
 pub(super) fn digest(text: &str) -> u64 {
-    let folded = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
-        (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let folded =
+        text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     scramble(folded)
 }
 
@@ -64,10 +61,7 @@ const fn scramble(value: u64) -> u64 {
 
 /// Whether `text` has the shape of a zone, record or account id: 32 lower-case hexadecimal digits.
 pub(super) fn is_hex_id(text: &str) -> bool {
-    text.len() == 32
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 /// Whether `text` is a UUID in its hyphenated form, the shape of tunnel and connector ids.

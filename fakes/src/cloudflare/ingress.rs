@@ -21,10 +21,7 @@ pub(super) fn validate(config: &Map<String, Value>) -> Result<(), String> {
         return Err(failed("The config file doesn't contain any ingress rules"));
     }
     let parsed = rules.iter().map(Rule::parse).collect::<Result<Vec<_>, _>>()?;
-    parsed
-        .iter()
-        .enumerate()
-        .try_for_each(|(index, rule)| rule.check(index, parsed.len(), config))
+    parsed.iter().enumerate().try_for_each(|(index, rule)| rule.check(index, parsed.len(), config))
 }
 
 /// The parts of an ingress rule that decide whether it is valid.
@@ -38,9 +35,7 @@ struct Rule<'c> {
 
 impl<'c> Rule<'c> {
     fn parse(rule: &'c Value) -> Result<Self, String> {
-        let fields = rule
-            .as_object()
-            .ok_or_else(|| undecodable("ingress", "config.UnvalidatedIngressRule"))?;
+        let fields = rule.as_object().ok_or_else(|| undecodable("ingress", "config.UnvalidatedIngressRule"))?;
         let text = |key: &str| match fields.get(key) {
             None | Some(Value::Null) => Ok(""),
             Some(Value::String(text)) => Ok(text.as_str()),
@@ -48,12 +43,7 @@ impl<'c> Rule<'c> {
         };
         let origin_request = fields.get("originRequest");
         origin_request::check(origin_request)?;
-        Ok(Self {
-            hostname: text("hostname")?,
-            path: text("path")?,
-            service: text("service")?,
-            origin_request,
-        })
+        Ok(Self { hostname: text("hostname")?, path: text("path")?, service: text("service")?, origin_request })
     }
 
     /// The order of the checks is cloudflared's, so the first text is the same.
@@ -83,9 +73,7 @@ impl<'c> Rule<'c> {
         let catches_all = matches!(self.hostname, "" | "*") && self.path.is_empty();
         let last = index + 1 == total;
         if last && !catches_all {
-            return Err(failed(
-                "The last ingress rule must match all URLs (i.e. it should not have a hostname or path filter)",
-            ));
+            return Err(failed("The last ingress rule must match all URLs (i.e. it should not have a hostname or path filter)"));
         }
         if !last && catches_all {
             return Err(failed(&format!(
@@ -112,10 +100,7 @@ fn has_port(hostname: &str) -> bool {
 fn check_access(access: Option<&Value>) -> Result<(), String> {
     let Some(access) = access else { return Ok(()) };
     let is_set = |key: &str| access.get(key).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
-    let tagged = access
-        .get("audTag")
-        .and_then(Value::as_array)
-        .is_some_and(|tags| !tags.is_empty());
+    let tagged = access.get("audTag").and_then(Value::as_array).is_some_and(|tags| !tags.is_empty());
     if access.get("required") == Some(&Value::Bool(true)) && tagged && !is_set("teamName") {
         return Err(failed("access.TeamName cannot be blank when access.audTags are present"));
     }
@@ -128,18 +113,9 @@ fn check_service(service: &str, bastion: bool) -> Result<(), String> {
     }
     if let Some(status) = service.strip_prefix("http_status:") {
         let known = status.parse::<u16>().is_ok_and(|status| (100..=999).contains(&status));
-        return if known {
-            Ok(())
-        } else {
-            Err(failed(&format!("invalid HTTP status code: {status}")))
-        };
+        return if known { Ok(()) } else { Err(failed(&format!("invalid HTTP status code: {status}"))) };
     }
-    if bastion
-        || matches!(
-            service,
-            "hello_world" | "hello-world" | "helloworld" | "bastion" | "socks-proxy"
-        )
-    {
+    if bastion || matches!(service, "hello_world" | "hello-world" | "helloworld" | "bastion" | "socks-proxy") {
         return Ok(());
     }
     check_address(service)
@@ -147,18 +123,10 @@ fn check_service(service: &str, bastion: bool) -> Result<(), String> {
 
 /// `scheme://host[:port]` and nothing behind it, not even a slash.
 fn check_address(service: &str) -> Result<(), String> {
-    let incomplete = || {
-        failed(&format!(
-            "{service} is an invalid address, please make sure it has a scheme and a hostname"
-        ))
-    };
+    let incomplete = || failed(&format!("{service} is an invalid address, please make sure it has a scheme and a hostname"));
     let (scheme, rest) = service.split_once("://").ok_or_else(incomplete)?;
     let lettered = scheme.starts_with(|first: char| first.is_ascii_alphabetic());
-    if !lettered
-        || !scheme
-            .chars()
-            .all(|symbol| symbol.is_ascii_alphanumeric() || "+-.".contains(symbol))
-    {
+    if !lettered || !scheme.chars().all(|symbol| symbol.is_ascii_alphanumeric() || "+-.".contains(symbol)) {
         return Err(incomplete());
     }
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());

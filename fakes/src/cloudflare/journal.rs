@@ -57,11 +57,7 @@ impl Journal {
         let mutating = !matches!(method, "GET" | "HEAD" | "OPTIONS");
         self.counts.total += 1;
         self.counts.mutating += u64::from(mutating);
-        *self
-            .counts
-            .routes
-            .entry(format!("{method} {}", route.unwrap_or("(no route)")))
-            .or_default() += 1;
+        *self.counts.routes.entry(format!("{method} {}", route.unwrap_or("(no route)"))).or_default() += 1;
         self.calls.push_back(Call {
             sequence: self.last,
             method: method.to_owned(),

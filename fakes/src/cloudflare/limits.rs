@@ -64,10 +64,7 @@ impl CallBudget {
         let quota = limits.calls_per_5_minutes.unwrap_or(QUOTA);
         let reset = seconds_until(self.window_start.and_then(|start| start.checked_add(WINDOW).ok()), now);
         [
-            (
-                "ratelimit",
-                format!("\"default\";r={};t={reset}", quota.saturating_sub(self.used)),
-            ),
+            ("ratelimit", format!("\"default\";r={};t={reset}", quota.saturating_sub(self.used))),
             ("ratelimit-policy", format!("\"default\";q={quota};w={}", WINDOW.as_secs())),
         ]
     }
@@ -95,20 +92,13 @@ mod tests {
 
     #[test]
     fn the_call_over_the_budget_blocks_every_call_for_five_minutes() {
-        let limits = Limits {
-            calls_per_5_minutes: Some(3),
-            ..Limits::default()
-        };
+        let limits = Limits { calls_per_5_minutes: Some(3), ..Limits::default() };
         let mut budget = CallBudget::default();
         for second in 0..3 {
             assert_eq!(budget.spend(&limits, at(second)), Ok(()));
         }
         assert_eq!(budget.spend(&limits, at(10)), Err(throttled(300)));
-        assert_eq!(
-            budget.spend(&limits, at(305)),
-            Err(throttled(5)),
-            "a new window does not lift the block"
-        );
+        assert_eq!(budget.spend(&limits, at(305)), Err(throttled(5)), "a new window does not lift the block");
         assert_eq!(budget.spend(&limits, at(310)), Ok(()));
     }
 

@@ -22,19 +22,11 @@ pub(super) fn assign(zone: &str, generation: u64) -> [String; 2] {
         return FIXED.1.map(str::to_owned);
     }
     let sum = digest(zone);
-    [
-        pick(&FIRST, sum.wrapping_add(generation)),
-        pick(&SECOND, (sum >> 32).wrapping_add(generation)),
-    ]
+    [pick(&FIRST, sum.wrapping_add(generation)), pick(&SECOND, (sum >> 32).wrapping_add(generation))]
 }
 
 fn pick(names: &[&str; 32], index: u64) -> String {
-    let name = names
-        .iter()
-        .cycle()
-        .nth(usize::try_from(index % 32).unwrap_or(0))
-        .copied()
-        .unwrap_or("ada");
+    let name = names.iter().cycle().nth(usize::try_from(index % 32).unwrap_or(0)).copied().unwrap_or("ada");
     format!("{name}.ns.cloudflare.com")
 }
 
@@ -45,10 +37,7 @@ mod tests {
     #[test]
     fn a_zone_added_again_gets_two_other_names() {
         for generation in 0..100 {
-            let (before, after) = (
-                assign("bluepeak-shop.com", generation),
-                assign("bluepeak-shop.com", generation + 1),
-            );
+            let (before, after) = (assign("bluepeak-shop.com", generation), assign("bluepeak-shop.com", generation + 1));
             assert!(before.iter().all(|name| !after.contains(name)), "{before:?} {after:?}");
         }
     }
@@ -64,10 +53,7 @@ mod tests {
     #[test]
     fn the_specifications_zone_keeps_the_specifications_names() {
         for generation in 0..3 {
-            assert_eq!(
-                assign("oceanbreezestore.com", generation),
-                ["ns1.cloudflare.com", "ns2.cloudflare.com"]
-            );
+            assert_eq!(assign("oceanbreezestore.com", generation), ["ns1.cloudflare.com", "ns2.cloudflare.com"]);
         }
     }
 }

@@ -6,14 +6,8 @@ use super::ingress::undecodable;
 
 const DURATIONS: &[&str] = &["connectTimeout", "keepAliveTimeout", "tcpKeepAlive", "tlsTimeout"];
 const NUMBERS: &[&str] = &["keepAliveConnections", "proxyPort"];
-const SWITCHES: &[&str] = &[
-    "bastionMode",
-    "disableChunkedEncoding",
-    "http2Origin",
-    "matchSNItoHost",
-    "noHappyEyeballs",
-    "noTLSVerify",
-];
+const SWITCHES: &[&str] =
+    &["bastionMode", "disableChunkedEncoding", "http2Origin", "matchSNItoHost", "noHappyEyeballs", "noTLSVerify"];
 const TEXTS: &[&str] = &["caPool", "httpHostHeader", "originServerName", "proxyAddress", "proxyType"];
 
 /// Checks a document's or a rule's `originRequest`. Durations are whole seconds: `"30s"` and `0.5` are refused.

@@ -9,11 +9,7 @@ pub(super) struct Query(pub(super) Vec<(String, String)>);
 impl Query {
     /// The last value of `key`, if it was given.
     pub(super) fn get(&self, key: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .rev()
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
     /// Every pair, in order.
@@ -69,44 +65,24 @@ impl Page {
 /// The page of `items` that `query` asks for. A page past the end is empty; wishes out of bounds are clamped silently,
 /// as Cloudflare does.
 pub(super) fn page<T>(items: Vec<T>, query: &Query, sizes: PageSizes) -> (Vec<T>, Page) {
-    let size = query
-        .number("per_page")
-        .unwrap_or(sizes.default)
-        .clamp(sizes.least, sizes.most);
+    let size = query.number("per_page").unwrap_or(sizes.default).clamp(sizes.least, sizes.most);
     let number = query.number("page").unwrap_or(1).max(1);
     let total = items.len() as u64;
     let skipped = usize::try_from((number - 1).saturating_mul(size)).unwrap_or(usize::MAX);
     let taken = usize::try_from(size).unwrap_or(usize::MAX);
     let chosen: Vec<T> = items.into_iter().skip(skipped).take(taken).collect();
     let count = chosen.len() as u64;
-    (
-        chosen,
-        Page {
-            number,
-            size,
-            count,
-            total,
-        },
-    )
+    (chosen, Page { number, size, count, total })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SIZES: PageSizes = PageSizes {
-        default: 20,
-        least: 5,
-        most: 50,
-    };
+    const SIZES: PageSizes = PageSizes { default: 20, least: 5, most: 50 };
 
     fn query(text: &str) -> Query {
-        Query(
-            text.split('&')
-                .filter_map(|pair| pair.split_once('='))
-                .map(|(k, v)| (k.to_owned(), v.to_owned()))
-                .collect(),
-        )
+        Query(text.split('&').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
     }
 
     #[test]
@@ -125,12 +101,7 @@ mod tests {
 
     #[test]
     fn page_sizes_out_of_bounds_are_clamped_and_nonsense_is_the_default() {
-        for (wish, got) in [
-            ("per_page=1000", 50),
-            ("per_page=1", 5),
-            ("per_page=many", 20),
-            ("page=0", 20),
-        ] {
+        for (wish, got) in [("per_page=1000", 50), ("per_page=1", 5), ("per_page=many", 20), ("page=0", 20)] {
             let (items, place) = page((0..100).collect::<Vec<u32>>(), &query(wish), SIZES);
             assert_eq!(items.len(), got, "{wish}");
             assert_eq!(place.info()["page"], 1);

@@ -60,11 +60,7 @@ pub(super) fn check(pattern: &str) -> Result<(), String> {
             _ => true,
         };
     }
-    if open > 0 {
-        Err(syntax("missing closing )", pattern))
-    } else {
-        Ok(())
-    }
+    if open > 0 { Err(syntax("missing closing )", pattern)) } else { Ok(()) }
 }
 
 /// What follows `(?`: flags, a name or `:`; look-around is not in Go.
@@ -73,10 +69,7 @@ fn check_group(symbols: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result
         Some('P') if symbols.next_if_eq(&'<').is_some() => Ok(()),
         Some('<') if !matches!(symbols.peek(), Some('=' | '!')) => Ok(()),
         Some(':' | 'i' | 'm' | 's' | 'U' | '-') => Ok(()),
-        other => Err(syntax(
-            "invalid or unsupported Perl syntax",
-            &format!("(?{}", other.unwrap_or_default()),
-        )),
+        other => Err(syntax("invalid or unsupported Perl syntax", &format!("(?{}", other.unwrap_or_default()))),
     }
 }
 
@@ -90,40 +83,17 @@ mod tests {
 
     #[test]
     fn patterns_go_compiles_pass() {
-        for pattern in [
-            "/api",
-            "^/api/(.*)$",
-            "\\.(jpg|png|css|js)$",
-            "[^/]+/[a-z\\]]*?",
-            "(?i)/x",
-            "(?:a|b)+",
-            "(?P<n>a)",
-            "a{2,3}",
-        ] {
+        for pattern in
+            ["/api", "^/api/(.*)$", "\\.(jpg|png|css|js)$", "[^/]+/[a-z\\]]*?", "(?i)/x", "(?:a|b)+", "(?P<n>a)", "a{2,3}"]
+        {
             assert_eq!(check(pattern), Ok(()), "{pattern}");
         }
     }
 
     #[test]
     fn patterns_go_refuses_are_refused() {
-        for pattern in [
-            "*/subpath2",
-            "a**",
-            "(a",
-            "a)",
-            "[a",
-            "[]",
-            "a\\",
-            "(?=a)",
-            "(?!a)",
-            "(?<=a)",
-            "(a)\\1",
-            "a|*",
-        ] {
-            assert!(
-                check(pattern).is_err_and(|reason| reason.starts_with("error parsing regexp: ")),
-                "{pattern}"
-            );
+        for pattern in ["*/subpath2", "a**", "(a", "a)", "[a", "[]", "a\\", "(?=a)", "(?!a)", "(?<=a)", "(a)\\1", "a|*"] {
+            assert!(check(pattern).is_err_and(|reason| reason.starts_with("error parsing regexp: ")), "{pattern}");
         }
     }
 }

@@ -37,22 +37,14 @@ impl StateFile {
         if state.format == FORMAT {
             return Ok(Some(state));
         }
-        Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("format {} is not {FORMAT}", state.format),
-        ))
+        Err(io::Error::new(io::ErrorKind::InvalidData, format!("format {} is not {FORMAT}", state.format)))
     }
 
     /// Replaces the file: a temporary file beside it is written, flushed to the device and renamed over it, and the
     /// directory is flushed too. Blocks; the caller holds the world's lock, so there is one writer.
     pub(super) fn save(&self, state: &CloudState) -> io::Result<()> {
         let temporary = self.path.with_extension("json.new");
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)?;
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
         file.write_all(&serde_json::to_vec_pretty(state)?)?;
         file.sync_all()?;
         std::fs::rename(&temporary, &self.path)?;

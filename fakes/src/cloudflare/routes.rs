@@ -19,12 +19,7 @@ pub(super) struct Route {
 }
 
 const fn route(method: &'static str, template: &'static str, permission: Permission, handler: Handler) -> Route {
-    Route {
-        method,
-        template,
-        permission,
-        handler,
-    }
+    Route { method, template, permission, handler }
 }
 
 const RECORDS: &str = "/zones/{zone}/dns_records";
@@ -38,12 +33,7 @@ const CONNECTIONS: &str = "/accounts/{account}/cfd_tunnel/{tunnel}/connections";
 /// Literal segments stand before placeholders of the same place.
 pub(super) const ROUTES: &[Route] = &[
     route("GET", "/user/tokens/verify", Permission::None, auth::verify_user),
-    route(
-        "GET",
-        "/accounts/{account}/tokens/verify",
-        Permission::None,
-        auth::verify_account,
-    ),
+    route("GET", "/accounts/{account}/tokens/verify", Permission::None, auth::verify_account),
     route("GET", "/zones", Permission::Zone, zones::list),
     route("POST", "/zones", Permission::Zone, zones::create),
     route("GET", "/zones/{zone}", Permission::Zone, zones::get),
@@ -61,12 +51,7 @@ pub(super) const ROUTES: &[Route] = &[
     route("POST", TUNNELS, Permission::Tunnel, tunnels::create),
     route("GET", TUNNEL, Permission::Tunnel, tunnels::get),
     route("DELETE", TUNNEL, Permission::Tunnel, tunnels::delete),
-    route(
-        "GET",
-        "/accounts/{account}/cfd_tunnel/{tunnel}/token",
-        Permission::Tunnel,
-        tunnels::token,
-    ),
+    route("GET", "/accounts/{account}/cfd_tunnel/{tunnel}/token", Permission::Tunnel, tunnels::token),
     route("GET", CONFIGURATIONS, Permission::Tunnel, tunnel_configurations::get),
     route("PUT", CONFIGURATIONS, Permission::Tunnel, tunnel_configurations::put),
     route("GET", CONNECTIONS, Permission::Tunnel, connectors::list),
@@ -85,10 +70,8 @@ pub(super) struct Match {
 /// # Errors
 /// 404/7003 when no template fits or an id in the path is malformed; 405/10405 when only the method does not fit.
 pub(super) fn find(method: &str, path: &str) -> Result<Match, Refusal> {
-    let mut fits: Vec<Match> = ROUTES
-        .iter()
-        .filter_map(|route| params(route.template, path).map(|params| Match { route, params }))
-        .collect();
+    let mut fits: Vec<Match> =
+        ROUTES.iter().filter_map(|route| params(route.template, path).map(|params| Match { route, params })).collect();
     if fits.is_empty() {
         return Err(unroutable(path));
     }
@@ -101,10 +84,7 @@ pub(super) fn find(method: &str, path: &str) -> Result<Match, Refusal> {
 
 /// The template of a call whether or not it will be served; what the journal counts under.
 pub(super) fn template(method: &str, path: &str) -> Option<&'static str> {
-    ROUTES
-        .iter()
-        .find(|route| route.method == method && params(route.template, path).is_some())
-        .map(|route| route.template)
+    ROUTES.iter().find(|route| route.method == method && params(route.template, path).is_some()).map(|route| route.template)
 }
 
 fn unroutable(path: &str) -> Refusal {
@@ -151,10 +131,7 @@ mod tests {
     fn a_malformed_id_is_a_missing_route_and_a_wrong_method_is_not() {
         assert_eq!(find("GET", "/zones/storex.com"), Err(unroutable("/zones/storex.com")));
         assert_eq!(find("GET", "/nowhere"), Err(unroutable("/nowhere")));
-        assert_eq!(
-            find("GET", &format!("/zones/{ZONE}/")),
-            Err(unroutable(&format!("/zones/{ZONE}/")))
-        );
+        assert_eq!(find("GET", &format!("/zones/{ZONE}/")), Err(unroutable(&format!("/zones/{ZONE}/"))));
         let refused = find("PUT", &format!("/zones/{ZONE}")).expect_err("no such method");
         assert_eq!(refused, Refusal::new(405, 10405, "Method not allowed for this resource"));
     }

@@ -34,10 +34,7 @@ const BODY_LIMIT: usize = 16 * 1024 * 1024;
 impl Simulator {
     /// The API under `/client/v4` and the control routes under `/__sim/`. Merge further routes into it as needed.
     pub fn router(&self) -> Router {
-        Router::new()
-            .route("/client/v4/{*path}", any(api))
-            .with_state(self.clone())
-            .merge(control::router(self.clone()))
+        Router::new().route("/client/v4/{*path}", any(api)).with_state(self.clone()).merge(control::router(self.clone()))
     }
 
     /// Serves [`Simulator::router`] until `shutdown` resolves; then held calls are dropped and open ones finished.
@@ -83,11 +80,7 @@ impl Simulator {
                 })
                 .await;
         });
-        Ok(RunningSimulator {
-            simulator: self,
-            address,
-            _stop: stop,
-        })
+        Ok(RunningSimulator { simulator: self, address, _stop: stop })
     }
 
     /// Answers one call.
@@ -98,18 +91,11 @@ impl Simulator {
             let desk = &mut *self.desk();
             let budget = desk.budget.spend(&self.inner.limits, now);
             let struck = desk.faults.arrive(&call.method, &call.path, route);
-            let sequence = desk
-                .journal
-                .arrive(&call.method, &call.path, &call.raw_query, route, struck.ids());
+            let sequence = desk.journal.arrive(&call.method, &call.path, &call.raw_query, route, struck.ids());
             (sequence, struck, budget, desk.budget.headers(&self.inner.limits, now))
         };
-        let place = |when, fault: String| HeldCall {
-            id: sequence,
-            method: call.method.clone(),
-            path: call.path.clone(),
-            when,
-            fault,
-        };
+        let place =
+            |when, fault: String| HeldCall { id: sequence, method: call.method.clone(), path: call.path.clone(), when, fault };
         let before = struck.before.map(|(id, action)| (place(When::Before, id), action));
         let after = struck.after.map(|(id, action)| (place(When::After, id), action));
         let reply = if let Some(replaced) = self.strike(before).await {
@@ -159,12 +145,7 @@ impl Simulator {
         let token = authenticate(&self.inner.tokens, call.authorization.as_deref(), verifying)?;
         let found = routes::find(&call.method, &call.path)?;
         authorize(token, found.route.permission)?;
-        let admitted = Admitted {
-            limits: &self.inner.limits,
-            token,
-            found,
-            call,
-        };
+        let admitted = Admitted { limits: &self.inner.limits, token, found, call };
         if call.method == "GET" {
             return admitted.run(&mut self.world(), self.now());
         }
@@ -201,20 +182,11 @@ impl Admitted<'_> {
 
 async fn api(State(simulator): State<Simulator>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let query = UrlQuery::<Vec<(String, String)>>::try_from_uri(&parts.uri)
-        .map(|UrlQuery(pairs)| pairs)
-        .unwrap_or_default();
-    let authorization = parts
-        .headers
-        .get(AUTHORIZATION)
-        .map(|value| value.to_str().map(str::to_owned).unwrap_or_default());
+    let query = UrlQuery::<Vec<(String, String)>>::try_from_uri(&parts.uri).map(|UrlQuery(pairs)| pairs).unwrap_or_default();
+    let authorization = parts.headers.get(AUTHORIZATION).map(|value| value.to_str().map(str::to_owned).unwrap_or_default());
     let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
         let refusal = Refusal::new(413, 6008, "Request body is too large or was cut off");
-        return respond(
-            Reply::from(refusal),
-            0,
-            [("ratelimit", String::new()), ("ratelimit-policy", String::new())],
-        );
+        return respond(Reply::from(refusal), 0, [("ratelimit", String::new()), ("ratelimit-policy", String::new())]);
     };
     let call = ApiCall {
         method: parts.method.as_str().to_owned(),

@@ -85,10 +85,7 @@ impl std::error::Error for SimulatorError {
 
 impl std::fmt::Debug for Simulator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Simulator")
-            .field("limits", &self.inner.limits)
-            .field("file", &self.inner.file)
-            .finish_non_exhaustive()
+        f.debug_struct("Simulator").field("limits", &self.inner.limits).field("file", &self.inner.file).finish_non_exhaustive()
     }
 }
 
@@ -114,9 +111,7 @@ impl Simulator {
         let logical = || {
             let moment = i64::try_from(self.inner.moment.load(Ordering::Relaxed)).ok();
             let second = moment.and_then(|moment| EPOCH.checked_add(moment));
-            second
-                .and_then(|second| Timestamp::from_second(second).ok())
-                .unwrap_or(Timestamp::UNIX_EPOCH)
+            second.and_then(|second| Timestamp::from_second(second).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
         };
         self.inner.clock.as_ref().map_or_else(logical, |clock| clock())
     }
@@ -147,12 +142,7 @@ impl Simulator {
         &self,
         change: impl FnOnce(&mut CloudState, Timestamp) -> Result<T, SimulatorError>,
     ) -> Result<T, SimulatorError> {
-        let path = self
-            .inner
-            .file
-            .as_ref()
-            .map(|file| file.path().to_owned())
-            .unwrap_or_default();
+        let path = self.inner.file.as_ref().map(|file| file.path().to_owned()).unwrap_or_default();
         self.commit(change, |error| SimulatorError::StateFile(path, error))
     }
 
@@ -240,9 +230,7 @@ impl Simulator {
     /// No such zone, or the state file cannot be written.
     pub fn set_zone_status(&self, zone: &str, status: ZoneStatus) -> Result<(), SimulatorError> {
         self.change(|world, now| {
-            let place = world
-                .zone_mut(zone)
-                .ok_or_else(|| SimulatorError::Unknown(format!("zone {zone}")))?;
+            let place = world.zone_mut(zone).ok_or_else(|| SimulatorError::Unknown(format!("zone {zone}")))?;
             (place.status, place.modified_on) = (status, now);
             if status == ZoneStatus::Active {
                 place.activated_on.get_or_insert(now);
@@ -258,9 +246,7 @@ impl Simulator {
     pub fn attach_connector(&self, tunnel: &str) -> Result<String, SimulatorError> {
         self.change(|world, now| {
             let mut identifiers = world.identifiers;
-            let place = world
-                .tunnel_mut(tunnel)
-                .ok_or_else(|| SimulatorError::Unknown(format!("tunnel {tunnel}")))?;
+            let place = world.tunnel_mut(tunnel).ok_or_else(|| SimulatorError::Unknown(format!("tunnel {tunnel}")))?;
             let id = connectors::attach(place, &mut identifiers, now);
             world.identifiers = identifiers;
             Ok(id)
@@ -273,9 +259,7 @@ impl Simulator {
     /// No such live tunnel, or the state file cannot be written.
     pub fn detach_connectors(&self, tunnel: &str) -> Result<(), SimulatorError> {
         self.change(|world, now| {
-            let place = world
-                .tunnel_mut(tunnel)
-                .ok_or_else(|| SimulatorError::Unknown(format!("tunnel {tunnel}")))?;
+            let place = world.tunnel_mut(tunnel).ok_or_else(|| SimulatorError::Unknown(format!("tunnel {tunnel}")))?;
             connectors::detach(place, None, now);
             Ok(())
         })

@@ -193,9 +193,7 @@ impl CloudState {
 
     /// The zone with this id or name, to change.
     pub(super) fn zone_mut(&mut self, id_or_name: &str) -> Option<&mut Zone> {
-        self.zones
-            .iter_mut()
-            .find(|zone| zone.id == id_or_name || zone.name == id_or_name)
+        self.zones.iter_mut().find(|zone| zone.id == id_or_name || zone.name == id_or_name)
     }
 
     /// The tunnel with this id, deleted or not.
@@ -205,15 +203,11 @@ impl CloudState {
 
     /// The live tunnel with this name.
     pub fn tunnel_named(&self, name: &str) -> Option<&Tunnel> {
-        self.tunnels
-            .iter()
-            .find(|tunnel| tunnel.name == name && tunnel.deleted_at.is_none())
+        self.tunnels.iter().find(|tunnel| tunnel.name == name && tunnel.deleted_at.is_none())
     }
 
     /// The live tunnel with this id, to change.
     pub(super) fn tunnel_mut(&mut self, id: &str) -> Option<&mut Tunnel> {
-        self.tunnels
-            .iter_mut()
-            .find(|tunnel| tunnel.id == id && tunnel.deleted_at.is_none())
+        self.tunnels.iter_mut().find(|tunnel| tunnel.id == id && tunnel.deleted_at.is_none())
     }
 }

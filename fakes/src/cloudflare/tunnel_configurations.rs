@@ -30,11 +30,7 @@ pub(super) fn put(exchange: &mut Exchange<'_>) -> Outcome {
     ingress::validate(&config).map_err(|reason| refused(&reason))?;
     config.entry("warp-routing").or_insert_with(|| json!({"enabled": false}));
     let version = tunnel.configuration.as_ref().map_or(0, |configuration| configuration.version) + 1;
-    tunnel.configuration = Some(Configuration {
-        version,
-        config: Value::Object(config),
-        created_at: now,
-    });
+    tunnel.configuration = Some(Configuration { version, config: Value::Object(config), created_at: now });
     Ok(Success::of(render(tunnel, &account)))
 }
 

@@ -9,11 +9,7 @@ use super::paging::{PageSizes, Query, page};
 use super::state::{Account, Tunnel};
 use super::{base64, connectors};
 
-const PAGES: PageSizes = PageSizes {
-    default: 20,
-    least: 1,
-    most: 1000,
-};
+const PAGES: PageSizes = PageSizes { default: 20, least: 1, most: 1000 };
 const SECRET_BYTES: usize = 32;
 
 /// `GET /accounts/{account}/cfd_tunnel`. Without `is_deleted=false` the deleted tunnels are listed too.
@@ -22,10 +18,7 @@ pub(super) fn list(exchange: &mut Exchange<'_>) -> Outcome {
     let (state, query) = (&*exchange.state, exchange.query);
     let tunnels: Vec<&Tunnel> = state.tunnels.iter().filter(|tunnel| wanted(tunnel, query)).collect();
     let (tunnels, place) = page(tunnels, query, PAGES);
-    Ok(Success::list(
-        tunnels.into_iter().map(|tunnel| render(tunnel, &state.account)).collect(),
-        place,
-    ))
+    Ok(Success::list(tunnels.into_iter().map(|tunnel| render(tunnel, &state.account)).collect(), place))
 }
 
 fn wanted(tunnel: &Tunnel, query: &Query) -> bool {
@@ -45,10 +38,7 @@ fn wanted(tunnel: &Tunnel, query: &Query) -> bool {
 pub(super) fn create(exchange: &mut Exchange<'_>) -> Outcome {
     check_account(exchange)?;
     let body = exchange.body()?;
-    let name = body
-        .get("name")
-        .and_then(Value::as_str)
-        .filter(|name| !name.trim().is_empty() && !is_uuid(name));
+    let name = body.get("name").and_then(Value::as_str).filter(|name| !name.trim().is_empty() && !is_uuid(name));
     let name = name.ok_or_else(|| bad_request("tunnel name is missing or not allowed", "/name"))?;
     let config_src = body.get("config_src").map_or(Some("local"), Value::as_str);
     let config_src = config_src.filter(|source| matches!(*source, "local" | "cloudflare"));
@@ -81,9 +71,7 @@ pub(super) fn create(exchange: &mut Exchange<'_>) -> Outcome {
 }
 
 fn checked_secret(secret: &Value) -> Result<&str, Refusal> {
-    let text = secret
-        .as_str()
-        .filter(|text| base64::decoded_length(text).is_some_and(|bytes| bytes >= SECRET_BYTES));
+    let text = secret.as_str().filter(|text| base64::decoded_length(text).is_some_and(|bytes| bytes >= SECRET_BYTES));
     text.ok_or_else(|| bad_request("tunnel_secret must be base64 of at least 32 bytes", "/tunnel_secret"))
 }
 
@@ -101,11 +89,7 @@ pub(super) fn delete(exchange: &mut Exchange<'_>) -> Outcome {
     let (now, account) = (exchange.now, exchange.state.account.clone());
     let tunnel = live(exchange)?;
     if !tunnel.connectors.is_empty() && !cascade {
-        return Err(Refusal::new(
-            400,
-            1022,
-            "Cannot delete tunnel because it has active connections",
-        ));
+        return Err(Refusal::new(400, 1022, "Cannot delete tunnel because it has active connections"));
     }
     connectors::detach(tunnel, None, now);
     tunnel.deleted_at = Some(now);
@@ -121,11 +105,7 @@ pub(super) fn token(exchange: &mut Exchange<'_>) -> Outcome {
 /// What `cloudflared tunnel run --token` takes: base64 of JSON with account tag, tunnel id and secret (cloudflared's
 /// own `connection` package).
 fn connector_token(tunnel: &Tunnel, account: &Account) -> String {
-    base64::encode(
-        json!({"a": account.id, "t": tunnel.id, "s": tunnel.secret})
-            .to_string()
-            .as_bytes(),
-    )
+    base64::encode(json!({"a": account.id, "t": tunnel.id, "s": tunnel.secret}).to_string().as_bytes())
 }
 
 /// The tunnel in the path, if it is not deleted.
@@ -139,11 +119,7 @@ pub(super) fn live<'e>(exchange: &'e mut Exchange<'_>) -> Result<&'e mut Tunnel,
 }
 
 fn check_account(exchange: &Exchange<'_>) -> Result<(), Refusal> {
-    if exchange.param("account") == exchange.state.account.id {
-        Ok(())
-    } else {
-        Err(forbidden())
-    }
+    if exchange.param("account") == exchange.state.account.id { Ok(()) } else { Err(forbidden()) }
 }
 
 fn missing() -> Refusal {

@@ -65,28 +65,11 @@ const SUFFIXES: &[&str] = &[
 ];
 
 /// Top-level domains nobody registers under (RFC 2606, RFC 6761, RFC 6762).
-const RESERVED: &[&str] = &[
-    "example",
-    "home",
-    "internal",
-    "invalid",
-    "lan",
-    "local",
-    "localhost",
-    "onion",
-    "test",
-];
+const RESERVED: &[&str] = &["example", "home", "internal", "invalid", "lan", "local", "localhost", "onion", "test"];
 
 /// Names Cloudflare keeps off its network: the examples of RFC 2606 and its own.
-const BANNED: &[&str] = &[
-    "example.com",
-    "example.net",
-    "example.org",
-    "cloudflare.com",
-    "cloudflare.net",
-    "cloudflare-dns.com",
-    "cfargotunnel.com",
-];
+const BANNED: &[&str] =
+    &["example.com", "example.net", "example.org", "cloudflare.com", "cloudflare.net", "cloudflare-dns.com", "cfargotunnel.com"];
 
 /// Checks the name of a new zone and returns its canonical spelling (lower case, punycode).
 ///
@@ -116,25 +99,14 @@ pub(super) fn examine(given: &str) -> Result<String, Refusal> {
         return Err(Refusal::new(400, 1116, text));
     }
     if BANNED.contains(&name.as_str()) {
-        return Err(Refusal::new(
-            400,
-            1097,
-            "This web property cannot be added to Cloudflare at this time.",
-        ));
+        return Err(Refusal::new(400, 1097, "This web property cannot be added to Cloudflare at this time."));
     }
     Ok(name)
 }
 
 /// How many labels a registrable name above `name` has: one more than its public suffix.
 fn root_labels(name: &str) -> usize {
-    if SUFFIXES
-        .iter()
-        .any(|suffix| name.strip_suffix(suffix).is_some_and(|rest| rest.ends_with('.')))
-    {
-        3
-    } else {
-        2
-    }
+    if SUFFIXES.iter().any(|suffix| name.strip_suffix(suffix).is_some_and(|rest| rest.ends_with('.'))) { 3 } else { 2 }
 }
 
 /// The lower-case punycode spelling of a host name; `None` when it is not one.
@@ -144,9 +116,7 @@ pub(super) fn canonical(given: &str) -> Option<String> {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
     };
     (name.len() <= 253 && name.split('.').all(label)).then_some(name)
 }
@@ -195,10 +165,7 @@ mod tests {
             ("cloudflare.com", 1097),
         ] {
             let refusal = examine(given).expect_err(given);
-            assert!(
-                format!("{refusal:?}").contains(&format!("code: {code},")),
-                "{given}: {refusal:?}"
-            );
+            assert!(format!("{refusal:?}").contains(&format!("code: {code},")), "{given}: {refusal:?}");
         }
     }
 }

@@ -16,11 +16,7 @@ const SETTINGS: &[(&str, &[&str], &str)] = &[
     ("development_mode", SWITCH, "off"),
     ("min_tls_version", &["1.0", "1.1", "1.2", "1.3"], "1.0"),
     ("opportunistic_encryption", SWITCH, "on"),
-    (
-        "security_level",
-        &["off", "essentially_off", "low", "medium", "high", "under_attack"],
-        "medium",
-    ),
+    ("security_level", &["off", "essentially_off", "low", "medium", "high", "under_attack"], "medium"),
     ("ssl", &["off", "flexible", "full", "strict"], "flexible"),
     ("tls_1_3", &["off", "on", "zrt"], "on"),
     ("websockets", SWITCH, "on"),
@@ -39,19 +35,10 @@ pub(super) fn patch(exchange: &mut Exchange<'_>) -> Outcome {
     let now = exchange.now;
     exchange.zone()?;
     let (id, accepted, default) = known(exchange.param("setting"))?;
-    let value = body
-        .get("value")
-        .and_then(Value::as_str)
-        .filter(|value| accepted.contains(value));
+    let value = body.get("value").and_then(Value::as_str).filter(|value| accepted.contains(value));
     let value = value.ok_or_else(|| Refusal::new(400, 1007, format!("Invalid value for zone setting {id}")))?;
     let zone = exchange.zone_mut()?;
-    zone.settings.insert(
-        id.to_owned(),
-        ZoneSetting {
-            value: json!(value),
-            modified_on: now,
-        },
-    );
+    zone.settings.insert(id.to_owned(), ZoneSetting { value: json!(value), modified_on: now });
     Ok(Success::of(render(zone, id, default)))
 }
 

@@ -11,26 +11,15 @@ use super::paging::{PageSizes, Query, page};
 use super::state::{Account, CloudState, Plan, Zone, ZoneStatus};
 use super::zone_names;
 
-const PAGES: PageSizes = PageSizes {
-    default: 20,
-    least: 5,
-    most: 50,
-};
+const PAGES: PageSizes = PageSizes { default: 20, least: 5, most: 50 };
 const SIGNUP_WINDOW: SignedDuration = SignedDuration::from_mins(10);
 
 /// `GET /zones`: filters `name` (with an operator such as `contains:`), `status`, `account.id`, `account.name`, joined by
 /// `match`; `order` is `name`, `status` or the order of creation.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "every handler has the signature the route table asks for"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "every handler has the signature the route table asks for")]
 pub(super) fn list(exchange: &mut Exchange<'_>) -> Outcome {
     let (state, query) = (&*exchange.state, exchange.query);
-    let mut zones: Vec<&Zone> = state
-        .zones
-        .iter()
-        .filter(|zone| wanted(zone, &state.account, query))
-        .collect();
+    let mut zones: Vec<&Zone> = state.zones.iter().filter(|zone| wanted(zone, &state.account, query)).collect();
     match query.get("order") {
         Some("name") => zones.sort_by(|a, b| a.name.cmp(&b.name)),
         Some("status") => zones.sort_by_key(|zone| zone.status as u8),
@@ -40,10 +29,7 @@ pub(super) fn list(exchange: &mut Exchange<'_>) -> Outcome {
         zones.reverse();
     }
     let (zones, place) = page(zones, query, PAGES);
-    Ok(Success::list(
-        zones.into_iter().map(|zone| render(zone, &state.account)).collect(),
-        place,
-    ))
+    Ok(Success::list(zones.into_iter().map(|zone| render(zone, &state.account)).collect(), place))
 }
 
 fn wanted(zone: &Zone, account: &Account, query: &Query) -> bool {
@@ -57,11 +43,7 @@ fn wanted(zone: &Zone, account: &Account, query: &Query) -> bool {
             _ => None,
         })
         .collect();
-    if query.any_matches() {
-        verdicts.is_empty() || verdicts.contains(&true)
-    } else {
-        !verdicts.contains(&false)
-    }
+    if query.any_matches() { verdicts.is_empty() || verdicts.contains(&true) } else { !verdicts.contains(&false) }
 }
 
 /// `value` is a name, or an operator, a colon and a text.
@@ -81,10 +63,7 @@ fn named(name: &str, value: &str) -> bool {
 pub(super) fn create(exchange: &mut Exchange<'_>) -> Outcome {
     let body = exchange.body()?;
     let name = zone_names::examine(body.get("name").and_then(Value::as_str).unwrap_or_default())?;
-    let account = body
-        .get("account")
-        .and_then(|account| account.get("id"))
-        .and_then(Value::as_str);
+    let account = body.get("account").and_then(|account| account.get("id")).and_then(Value::as_str);
     if account.is_some_and(|id| id != exchange.state.account.id) {
         return Err(forbidden());
     }
@@ -108,18 +87,12 @@ pub(super) fn create(exchange: &mut Exchange<'_>) -> Outcome {
 
 fn check_limits(state: &CloudState, limits: &Limits, now: Timestamp) -> Result<(), Refusal> {
     let pending = state.zones.iter().filter(|zone| zone.status == ZoneStatus::Pending).count();
-    if limits
-        .pending_rule_from
-        .is_some_and(|from| state.zones.len() >= from && pending > state.zones.len() - pending)
-    {
+    if limits.pending_rule_from.is_some_and(|from| state.zones.len() >= from && pending > state.zones.len() - pending) {
         let text = "You have exceeded the limit for adding zones. Please activate some zones.";
         return Err(Refusal::new(400, 1118, text));
     }
-    let recent: Vec<&Timestamp> = state
-        .zone_signups
-        .iter()
-        .filter(|signup| now.duration_since(**signup) < SIGNUP_WINDOW)
-        .collect();
+    let recent: Vec<&Timestamp> =
+        state.zone_signups.iter().filter(|signup| now.duration_since(**signup) < SIGNUP_WINDOW).collect();
     if limits.zones_per_10_minutes.is_some_and(|most| recent.len() >= most as usize) {
         let free = recent.first().and_then(|oldest| oldest.checked_add(SIGNUP_WINDOW).ok());
         return Err(throttled(seconds_until(free, now)));

@@ -27,31 +27,20 @@ const OTHER_INSTALLATION: &str = "storex/1 i=ffffffff s=12345";
 
 macro_rules! law {
     ($id:literal, $sentence:literal, $judge:path) => {
-        Law {
-            id: $id,
-            sentence: $sentence,
-            judge: |domains| Box::pin($judge(domains)),
-        }
+        Law { id: $id, sentence: $sentence, judge: |domains| Box::pin($judge(domains)) }
     };
 }
 use law;
 
 /// Every law of the trait.
 pub fn laws() -> Vec<Law<dyn DomainProvider>> {
-    [zones::laws(), records::laws(), ownership::laws(), removal::laws()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [zones::laws(), records::laws(), ownership::laws(), removal::laws()].into_iter().flatten().collect()
 }
 
 /// The context of an effect of `owner`, with its own effect identity. The deadline lies far ahead in every clock.
 fn cx(owner: &str) -> Result<EffectCx> {
     let mark = format!("{owner} e={}", fresh("law.")).parse()?;
-    Ok(EffectCx {
-        mark,
-        epoch: Epoch(1),
-        deadline: Timestamp::constant(4_000_000_000, 0),
-    })
+    Ok(EffectCx { mark, epoch: Epoch(1), deadline: Timestamp::constant(4_000_000_000, 0) })
 }
 
 /// A registrable name nobody used.
@@ -66,12 +55,7 @@ async fn new_zone(domains: &Subject) -> Result<ZoneFacts> {
 
 fn record(record_type: RecordType, name: String, content: &str) -> RecordSpec {
     let proxied = record_type != RecordType::Txt;
-    RecordSpec {
-        record_type,
-        name,
-        content: content.to_owned(),
-        proxied,
-    }
+    RecordSpec { record_type, name, content: content.to_owned(), proxied }
 }
 
 /// An alias of a name in the zone.
@@ -82,10 +66,7 @@ fn alias(zone: &ZoneFacts, label: &str, content: &str) -> RecordSpec {
 /// The two records a store's domain has.
 fn apex_and_www(zone: &ZoneFacts) -> Vec<RecordSpec> {
     let target = "0b1c2d3e-0000-4000-8000-000000000001.cfargotunnel.com";
-    vec![
-        record(RecordType::Cname, zone.name.to_string(), target),
-        alias(zone, "www", target),
-    ]
+    vec![record(RecordType::Cname, zone.name.to_string(), target), alias(zone, "www", target)]
 }
 
 /// Whether the record is as specified.

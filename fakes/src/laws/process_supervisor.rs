@@ -17,7 +17,7 @@ use storex_core::{
 };
 
 /// How long a law waits for what happens without a call, such as a restart.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Makes a specification for a store of this name.
 pub type SpecMaker = Box<dyn Fn(&str) -> ProcessSpec + Send + Sync>;
@@ -39,9 +39,7 @@ pub struct Workshop {
 
 impl fmt::Debug for Workshop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Workshop")
-            .field("supervisor", &self.supervisor)
-            .finish_non_exhaustive()
+        f.debug_struct("Workshop").field("supervisor", &self.supervisor).finish_non_exhaustive()
     }
 }
 
@@ -52,21 +50,14 @@ pub fn first_lines(port: Port) -> [String; 2] {
 
 macro_rules! law {
     ($id:literal, $sentence:literal, $judge:path) => {
-        Law {
-            id: $id,
-            sentence: $sentence,
-            judge: |workshop| Box::pin($judge(workshop)),
-        }
+        Law { id: $id, sentence: $sentence, judge: |workshop| Box::pin($judge(workshop)) }
     };
 }
 use law;
 
 /// Every law of the trait.
 pub fn laws() -> Vec<Law<Workshop>> {
-    [starting::laws(), watching::laws(), ending::laws(), logs::laws()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [starting::laws(), watching::laws(), ending::laws(), logs::laws()].into_iter().flatten().collect()
 }
 
 impl Workshop {
@@ -99,10 +90,7 @@ impl Workshop {
     async fn running(&self) -> Result<ProcessFacts, Broken> {
         let spec = self.fresh();
         self.start(&spec).await?;
-        let facts = self
-            .listed(&spec.store)
-            .await?
-            .ok_or_else(|| Broken("a started process is not listed".to_owned()))?;
+        let facts = self.listed(&spec.store).await?.ok_or_else(|| Broken("a started process is not listed".to_owned()))?;
         identity(&facts)?;
         Ok(facts)
     }
@@ -118,11 +106,7 @@ impl Workshop {
             }
         };
         let seen = tokio::time::timeout(PATIENCE, watch).await;
-        seen.unwrap_or_else(|_| {
-            Err(Broken(format!(
-                "what was awaited of {store} did not happen within {PATIENCE:?}"
-            )))
-        })
+        seen.unwrap_or_else(|_| Err(Broken(format!("what was awaited of {store} did not happen within {PATIENCE:?}"))))
     }
 
     /// True while the process these facts are about lives.
@@ -134,35 +118,19 @@ impl Workshop {
 
 /// Pid and start time of a running process.
 fn identity(facts: &ProcessFacts) -> Result<(u32, u64), Broken> {
-    ensure(facts.status == ProcessStatus::Running, || {
-        format!("{} is {:?}, not running", facts.spec.store, facts.status)
-    })?;
-    facts
-        .pid
-        .zip(facts.start_ticks)
-        .ok_or_else(|| Broken(format!("{} runs without pid or start time", facts.spec.store)))
+    ensure(facts.status == ProcessStatus::Running, || format!("{} is {:?}, not running", facts.spec.store, facts.status))?;
+    facts.pid.zip(facts.start_ticks).ok_or_else(|| Broken(format!("{} runs without pid or start time", facts.spec.store)))
 }
 
 /// The context of a call that may still be made.
 fn effect(store: &StoreId) -> Result<EffectCx> {
-    let mark = Mark {
-        instance: "0a1b2c3d".parse()?,
-        subject: Subject::Store(store.digits()),
-        effect: "law".parse()?,
-    };
+    let mark = Mark { instance: "0a1b2c3d".parse()?, subject: Subject::Store(store.digits()), effect: "law".parse()? };
     // 2100-01-01.
-    Ok(EffectCx {
-        mark,
-        epoch: Epoch(1),
-        deadline: jiff::Timestamp::constant(4_102_444_800, 0),
-    })
+    Ok(EffectCx { mark, epoch: Epoch(1), deadline: jiff::Timestamp::constant(4_102_444_800, 0) })
 }
 
 /// The context of a call that comes too late.
 fn late_effect(store: &StoreId) -> Result<EffectCx> {
     // 2000-01-01.
-    Ok(EffectCx {
-        deadline: jiff::Timestamp::constant(946_684_800, 0),
-        ..effect(store)?
-    })
+    Ok(EffectCx { deadline: jiff::Timestamp::constant(946_684_800, 0), ..effect(store)? })
 }

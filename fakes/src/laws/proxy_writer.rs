@@ -12,58 +12,26 @@ type Subject = Arc<dyn ProxyWriter>;
 
 macro_rules! law {
     ($id:literal, $sentence:literal, $judge:path) => {
-        Law {
-            id: $id,
-            sentence: $sentence,
-            judge: |proxy| Box::pin($judge(proxy)),
-        }
+        Law { id: $id, sentence: $sentence, judge: |proxy| Box::pin($judge(proxy)) }
     };
 }
 
 /// Every law of the trait.
 pub fn laws() -> Vec<Law<dyn ProxyWriter>> {
     vec![
-        law!(
-            "PW-01",
-            "a table of generation 0 has no routes, and reading changes nothing",
-            first_state
-        ),
-        law!(
-            "PW-02",
-            "what was committed is read back, with the generation the commit answered",
-            read_back
-        ),
+        law!("PW-01", "a table of generation 0 has no routes, and reading changes nothing", first_state),
+        law!("PW-02", "what was committed is read back, with the generation the commit answered", read_back),
         law!("PW-03", "each commit rises the generation", rises),
-        law!(
-            "PW-04",
-            "a commit on a generation of the past is refused and changes nothing",
-            past
-        ),
-        law!(
-            "PW-05",
-            "a commit on a generation that never was is refused and changes nothing",
-            future
-        ),
+        law!("PW-04", "a commit on a generation of the past is refused and changes nothing", past),
+        law!("PW-05", "a commit on a generation that never was is refused and changes nothing", future),
         law!("PW-06", "a check answers without changing anything", check_changes_nothing),
         law!("PW-07", "a commit replaces the whole table", replaces),
         law!("PW-08", "an empty table can be committed", empties),
-        law!(
-            "PW-09",
-            "the same table can be committed again and is a new generation",
-            again
-        ),
+        law!("PW-09", "the same table can be committed again and is a new generation", again),
         law!("PW-10", "names of every legal shape are routed, none is left out", shapes),
-        law!(
-            "PW-11",
-            "of commits on the same generation exactly one wins, and its table is whole",
-            race
-        ),
+        law!("PW-11", "of commits on the same generation exactly one wins, and its table is whole", race),
         law!("PW-12", "a name can change its port, and names can share one", ports),
-        law!(
-            "PW-13",
-            "a commit whose caller went away leaves the former table or the new one",
-            abandoned
-        ),
+        law!("PW-13", "a commit whose caller went away leaves the former table or the new one", abandoned),
     ]
 }
 
@@ -77,9 +45,7 @@ fn name() -> Result<Hostname> {
 
 /// A table of fresh names, one for each port from 4001 on.
 fn table(rows: u16) -> Result<RouteTable> {
-    Ok(RouteTable {
-        routes: (0..rows).map(|n| Ok((name()?, port(4001 + n)?))).collect::<Result<_>>()?,
-    })
+    Ok(RouteTable { routes: (0..rows).map(|n| Ok((name()?, port(4001 + n)?))).collect::<Result<_>>()? })
 }
 
 async fn generation(proxy: &Subject) -> Result<u64> {
@@ -100,9 +66,7 @@ fn refused(outcome: Result<Committed>) -> Verdict {
 
 async fn first_state(proxy: Subject) -> Verdict {
     let (generation, table) = proxy.load().await?;
-    ensure(generation > 0 || table.routes.is_empty(), || {
-        format!("generation 0 has {} routes", table.routes.len())
-    })?;
+    ensure(generation > 0 || table.routes.is_empty(), || format!("generation 0 has {} routes", table.routes.len()))?;
     let again = proxy.load().await?;
     ensure(again == (generation, table), || "two reads differ".to_owned())
 }
@@ -110,22 +74,16 @@ async fn first_state(proxy: Subject) -> Verdict {
 async fn read_back(proxy: Subject) -> Verdict {
     let table = table(3)?;
     let committed = commit(&proxy, &table).await?;
-    ensure(committed.quarantined.is_empty(), || {
-        format!("left out {:?}", committed.quarantined)
-    })?;
+    ensure(committed.quarantined.is_empty(), || format!("left out {:?}", committed.quarantined))?;
     let found = proxy.load().await?;
-    ensure(found == (committed.generation, table), || {
-        format!("committed as {} and read {found:?}", committed.generation)
-    })
+    ensure(found == (committed.generation, table), || format!("committed as {} and read {found:?}", committed.generation))
 }
 
 async fn rises(proxy: Subject) -> Verdict {
     let mut last = generation(&proxy).await?;
     for _ in 0..3 {
         let committed = commit(&proxy, &table(1)?).await?;
-        ensure(committed.generation > last, || {
-            format!("{} follows {last}", committed.generation)
-        })?;
+        ensure(committed.generation > last, || format!("{} follows {last}", committed.generation))?;
         last = committed.generation;
     }
     Ok(())
@@ -136,9 +94,7 @@ async fn past(proxy: Subject) -> Verdict {
     let table = table(2)?;
     let committed = commit(&proxy, &table).await?;
     refused(proxy.commit(&self::table(1)?, before).await)?;
-    ensure(proxy.load().await? == (committed.generation, table), || {
-        "the refused commit changed the table".to_owned()
-    })
+    ensure(proxy.load().await? == (committed.generation, table), || "the refused commit changed the table".to_owned())
 }
 
 async fn future(proxy: Subject) -> Verdict {
@@ -147,9 +103,7 @@ async fn future(proxy: Subject) -> Verdict {
     for expected in [committed.generation + 1, committed.generation + 1000, u64::MAX] {
         refused(proxy.commit(&self::table(1)?, expected).await)?;
     }
-    ensure(proxy.load().await? == (committed.generation, table), || {
-        "the refused commit changed the table".to_owned()
-    })
+    ensure(proxy.load().await? == (committed.generation, table), || "the refused commit changed the table".to_owned())
 }
 
 async fn check_changes_nothing(proxy: Subject) -> Verdict {
@@ -161,9 +115,7 @@ async fn check_changes_nothing(proxy: Subject) -> Verdict {
     // What was checked must not stand in the way of what is committed.
     let next = table(1)?;
     let committed = proxy.commit(&next, before.0).await?;
-    ensure(proxy.load().await? == (committed.generation, next), || {
-        "a commit after a check left another table".to_owned()
-    })
+    ensure(proxy.load().await? == (committed.generation, next), || "a commit after a check left another table".to_owned())
 }
 
 async fn replaces(proxy: Subject) -> Verdict {
@@ -180,18 +132,14 @@ async fn replaces(proxy: Subject) -> Verdict {
 async fn empties(proxy: Subject) -> Verdict {
     commit(&proxy, &table(2)?).await?;
     let committed = commit(&proxy, &RouteTable::default()).await?;
-    ensure(proxy.load().await? == (committed.generation, RouteTable::default()), || {
-        "the empty table is not in force".to_owned()
-    })
+    ensure(proxy.load().await? == (committed.generation, RouteTable::default()), || "the empty table is not in force".to_owned())
 }
 
 async fn again(proxy: Subject) -> Verdict {
     let table = table(2)?;
     let first = commit(&proxy, &table).await?;
     let second = commit(&proxy, &table).await?;
-    ensure(second.generation > first.generation, || {
-        format!("{} follows {}", second.generation, first.generation)
-    })?;
+    ensure(second.generation > first.generation, || format!("{} follows {}", second.generation, first.generation))?;
     ensure(proxy.load().await?.1 == table, || "the repeated table changed".to_owned())
 }
 
@@ -208,21 +156,15 @@ async fn shapes(proxy: Subject) -> Verdict {
     ];
     let mut wanted = RouteTable::default();
     for (index, name) in names.into_iter().enumerate() {
-        wanted
-            .routes
-            .insert(name.parse()?, port(u16::try_from(index).unwrap_or_default() + 65_000)?);
+        wanted.routes.insert(name.parse()?, port(u16::try_from(index).unwrap_or_default() + 65_000)?);
     }
     wanted.routes.insert(name()?, port(1024)?);
     wanted.routes.insert(name()?, port(u16::MAX)?);
     wanted.routes.extend(table(300)?.routes);
     proxy.check(&wanted).await?;
     let committed = commit(&proxy, &wanted).await?;
-    ensure(committed.quarantined.is_empty(), || {
-        format!("left out {:?}", committed.quarantined)
-    })?;
-    ensure(proxy.load().await?.1 == wanted, || {
-        "the table in force is another one".to_owned()
-    })
+    ensure(committed.quarantined.is_empty(), || format!("left out {:?}", committed.quarantined))?;
+    ensure(proxy.load().await?.1 == wanted, || "the table in force is another one".to_owned())
 }
 
 async fn race(proxy: Subject) -> Verdict {
@@ -240,17 +182,13 @@ async fn race(proxy: Subject) -> Verdict {
         }
     }
     let found = proxy.load().await?;
-    ensure(winners == [found], || {
-        format!("{} commits won, or another table is in force", winners.len())
-    })
+    ensure(winners == [found], || format!("{} commits won, or another table is in force", winners.len()))
 }
 
 async fn ports(proxy: Subject) -> Verdict {
     let (one, two) = (name()?, name()?);
     let rows = |first, second| -> Result<RouteTable> {
-        Ok(RouteTable {
-            routes: [(one.clone(), port(first)?), (two.clone(), port(second)?)].into(),
-        })
+        Ok(RouteTable { routes: [(one.clone(), port(first)?), (two.clone(), port(second)?)].into() })
     };
     for wanted in [rows(4001, 4002)?, rows(4002, 4001)?, rows(4003, 4003)?] {
         commit(&proxy, &wanted).await?;

@@ -17,11 +17,7 @@ type Subject = Arc<dyn StoreFiles>;
 
 macro_rules! law {
     ($id:literal, $sentence:literal, $judge:path) => {
-        Law {
-            id: $id,
-            sentence: $sentence,
-            judge: |files| Box::pin($judge(files)),
-        }
+        Law { id: $id, sentence: $sentence, judge: |files| Box::pin($judge(files)) }
     };
 }
 use law;
@@ -37,24 +33,14 @@ fn package() -> Result<StorePackage> {
 }
 
 fn package_of(store: &StoreId) -> StorePackage {
-    let environment: BTreeMap<String, Value> = [
-        ("PORT", json!(4001)),
-        ("NODE_ENV", json!("production")),
-        ("FORCE_HTTPS", json!(true)),
-    ]
-    .map(|(key, value)| (key.to_owned(), value))
-    .into();
+    let environment: BTreeMap<String, Value> =
+        [("PORT", json!(4001)), ("NODE_ENV", json!("production")), ("FORCE_HTTPS", json!(true))]
+            .map(|(key, value)| (key.to_owned(), value))
+            .into();
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    let symlinks = Symlinks {
-        core_components: names(&["models", "middleware", "utils"]),
-        static_assets: names(&["public", "templates"]),
-    };
-    StorePackage {
-        store_id: store.clone(),
-        directory: format!("/stores/{}", store.username()),
-        environment,
-        symlinks,
-    }
+    let symlinks =
+        Symlinks { core_components: names(&["models", "middleware", "utils"]), static_assets: names(&["public", "templates"]) };
+    StorePackage { store_id: store.clone(), directory: format!("/stores/{}", store.username()), environment, symlinks }
 }
 
 /// The package with one more variable.
@@ -66,24 +52,14 @@ fn with(package: &StorePackage, key: &str, value: Value) -> StorePackage {
 
 /// The context of an effect nobody made before.
 fn cx(store: &StoreId) -> Result<EffectCx> {
-    let mark = Mark {
-        instance: "0a1b2c3d".parse()?,
-        subject: Owner::Store(store.digits()),
-        effect: fresh("law.").parse()?,
-    };
-    Ok(EffectCx {
-        mark,
-        epoch: Epoch(1),
-        deadline: jiff::Timestamp::MAX,
-    })
+    let mark = Mark { instance: "0a1b2c3d".parse()?, subject: Owner::Store(store.digits()), effect: fresh("law.").parse()? };
+    Ok(EffectCx { mark, epoch: Epoch(1), deadline: jiff::Timestamp::MAX })
 }
 
 /// Nothing of the store lies on disk.
 async fn nothing(files: &Subject, store: &StoreId) -> Verdict {
     let found = files.find(store).await?;
-    ensure(found.tree.is_none() && found.environment.is_none(), || {
-        format!("{found:?} lies there")
-    })?;
+    ensure(found.tree.is_none() && found.environment.is_none(), || format!("{found:?} lies there"))?;
     ensure(!files.list().await?.contains(store), || format!("{store} is listed"))
 }
 

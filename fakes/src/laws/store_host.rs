@@ -58,10 +58,7 @@ async fn applied_is_found(host: Host) -> Verdict {
     let store = Subject::new(&host).await?;
     let answer = store.apply(1, Part::Files).await?;
     equal("mark", &answer.mark, &store.cx(1, 1, false)?.mark)?;
-    let found = store
-        .found()
-        .await?
-        .ok_or_else(|| Broken("an applied store is not found".to_owned()))?;
+    let found = store.found().await?.ok_or_else(|| Broken("an applied store is not found".to_owned()))?;
     equal("store", &found.store_id, store.id())?;
     equal("parts", &found.parts.keys().copied().collect(), &vec![Part::Files])?;
     equal("facts", &found.parts.get(&Part::Files), &Some(&answer))?;
@@ -71,9 +68,7 @@ async fn applied_is_found(host: Host) -> Verdict {
 async fn unknown_is_none(host: Host) -> Verdict {
     let store = Subject::new(&host).await?;
     equal("found", &store.found().await?, &None)?;
-    ensure(!host.list().await?.iter().any(|one| one.store_id == *store.id()), || {
-        "an unknown store is listed".to_owned()
-    })
+    ensure(!host.list().await?.iter().any(|one| one.store_id == *store.id()), || "an unknown store is listed".to_owned())
 }
 
 async fn repeated_mark(host: Host) -> Verdict {
@@ -88,10 +83,7 @@ async fn repeated_mark(host: Host) -> Verdict {
 async fn stale_apply(host: Host) -> Verdict {
     let store = Subject::new(&host).await?;
     host.apply(&store.cx(7, 1, false)?, &store.package, Part::Files).await?;
-    refused(
-        host.apply(&store.cx(6, 2, false)?, &store.package, Part::Environment).await,
-        Code::StaleEpoch,
-    )?;
+    refused(host.apply(&store.cx(6, 2, false)?, &store.package, Part::Environment).await, Code::StaleEpoch)?;
     equal("environment", &store.part(Part::Environment).await?, &None)?;
     Ok(store.clear().await?)
 }
@@ -99,10 +91,7 @@ async fn stale_apply(host: Host) -> Verdict {
 async fn stale_withdraw(host: Host) -> Verdict {
     let store = Subject::new(&host).await?;
     let answer = host.apply(&store.cx(7, 1, false)?, &store.package, Part::Files).await?;
-    refused(
-        host.withdraw(&store.cx(6, 2, false)?, store.id(), Part::Files).await,
-        Code::StaleEpoch,
-    )?;
+    refused(host.withdraw(&store.cx(6, 2, false)?, store.id(), Part::Files).await, Code::StaleEpoch)?;
     equal("files", &store.part(Part::Files).await?, &Some(answer))?;
     Ok(store.clear().await?)
 }
@@ -110,8 +99,7 @@ async fn stale_withdraw(host: Host) -> Verdict {
 async fn newer_epoch(host: Host) -> Verdict {
     let store = Subject::new(&host).await?;
     for (step, epoch) in [(1, 3), (2, 3), (3, 9)] {
-        host.apply(&store.cx(epoch, step, false)?, &store.package, Part::Files)
-            .await?;
+        host.apply(&store.cx(epoch, step, false)?, &store.package, Part::Files).await?;
         equal("epoch", &store.found().await?.map(|found| found.epoch), &Some(Epoch(epoch)))?;
     }
     Ok(store.clear().await?)
@@ -131,29 +119,21 @@ async fn all_withdrawn(host: Host) -> Verdict {
     store.apply_all().await?;
     store.clear().await?;
     equal("found", &store.found().await?, &None)?;
-    ensure(!host.list().await?.iter().any(|one| one.store_id == *store.id()), || {
-        "a withdrawn store is listed".to_owned()
-    })
+    ensure(!host.list().await?.iter().any(|one| one.store_id == *store.id()), || "a withdrawn store is listed".to_owned())
 }
 
 async fn fence_outlives_parts(host: Host) -> Verdict {
     let store = Subject::new(&host).await?;
     store.apply(1, Part::Files).await?;
     store.clear().await?;
-    refused(
-        host.apply(&store.cx(999, 2, false)?, &store.package, Part::Files).await,
-        Code::StaleEpoch,
-    )?;
+    refused(host.apply(&store.cx(999, 2, false)?, &store.package, Part::Files).await, Code::StaleEpoch)?;
     equal("found", &store.found().await?, &None)
 }
 
 async fn equal_shares(host: Host) -> Verdict {
     let mut store = Subject::new(&host).await?;
     let first = store.apply(1, Part::Files).await?;
-    store
-        .package
-        .environment
-        .insert("STORE_NAME".to_owned(), json!("Another name"));
+    store.package.environment.insert("STORE_NAME".to_owned(), json!("Another name"));
     equal("digest", &store.apply(2, Part::Files).await?.digest, &first.digest)?;
     Ok(store.clear().await?)
 }
@@ -161,28 +141,15 @@ async fn equal_shares(host: Host) -> Verdict {
 async fn different_shares(host: Host) -> Verdict {
     let mut store = Subject::new(&host).await?;
     let first = store.apply(1, Part::Environment).await?;
-    store
-        .package
-        .environment
-        .insert("STORE_NAME".to_owned(), json!("Another name"));
+    store.package.environment.insert("STORE_NAME".to_owned(), json!("Another name"));
     let second = store.apply(2, Part::Environment).await?;
-    ensure(first.digest != second.digest, || {
-        "another environment has the same digest".to_owned()
-    })?;
-    equal(
-        "standing digest",
-        &store.part(Part::Environment).await?.map(|part| part.digest),
-        &Some(second.digest),
-    )?;
+    ensure(first.digest != second.digest, || "another environment has the same digest".to_owned())?;
+    equal("standing digest", &store.part(Part::Environment).await?.map(|part| part.digest), &Some(second.digest))?;
     Ok(store.clear().await?)
 }
 
 async fn ordered_list(host: Host) -> Verdict {
-    let stores = [
-        Subject::new(&host).await?,
-        Subject::new(&host).await?,
-        Subject::new(&host).await?,
-    ];
+    let stores = [Subject::new(&host).await?, Subject::new(&host).await?, Subject::new(&host).await?];
     for store in stores.iter().rev() {
         store.apply(1, Part::Files).await?;
     }
@@ -200,9 +167,7 @@ async fn used_port_is_not_free(host: Host) -> Verdict {
     let port = host.facts().await?.free_ports.first().copied();
     store.apply_all().await?;
     let free = host.facts().await?.free_ports;
-    ensure(!port.is_some_and(|port| free.contains(&port)), || {
-        format!("{port:?} is in use and said to be free")
-    })?;
+    ensure(!port.is_some_and(|port| free.contains(&port)), || format!("{port:?} is in use and said to be free"))?;
     store.clear().await?;
     equal("lowest free port", &host.facts().await?.free_ports.first().copied(), &port)
 }
@@ -210,9 +175,7 @@ async fn used_port_is_not_free(host: Host) -> Verdict {
 async fn free_ports_ascend(host: Host) -> Verdict {
     let free = host.facts().await?.free_ports;
     ensure(!free.is_empty() && free.len() <= 256, || format!("{} free ports", free.len()))?;
-    ensure(free.is_sorted_by(|one, next| one < next), || {
-        format!("{free:?} does not ascend")
-    })
+    ensure(free.is_sorted_by(|one, next| one < next), || format!("{free:?} does not ascend"))
 }
 
 async fn both_names_serve(host: Host) -> Verdict {
@@ -221,9 +184,7 @@ async fn both_names_serve(host: Host) -> Verdict {
     for key in ["INTERNAL_DOMAIN", "DOMAIN"] {
         let visit = host.visit(&store.name(key)?, "/health").await?;
         equal("status", &visit.status, &200)?;
-        ensure(visit.body.contains(&store.id().to_string()), || {
-            format!("another store answered: {}", visit.body)
-        })?;
+        ensure(visit.body.contains(&store.id().to_string()), || format!("another store answered: {}", visit.body))?;
     }
     Ok(store.clear().await?)
 }
@@ -246,16 +207,11 @@ async fn withdrawn_route_is_gone(host: Host) -> Verdict {
 async fn names_are_exclusive(host: Host) -> Verdict {
     let (owner, mut other) = (Subject::new(&host).await?, Subject::nth(&host, 1).await?);
     owner.apply_all().await?;
-    other
-        .package
-        .environment
-        .insert("DOMAIN".to_owned(), json!(owner.name("DOMAIN")?));
+    other.package.environment.insert("DOMAIN".to_owned(), json!(owner.name("DOMAIN")?));
     refused(other.apply(1, Part::Route).await, Code::DomainTaken)?;
     equal("route of the other", &other.part(Part::Route).await?, &None)?;
     let visit = host.visit(&owner.name("DOMAIN")?, "/health").await?;
-    ensure(visit.body.contains(&owner.id().to_string()), || {
-        format!("another store answered: {}", visit.body)
-    })?;
+    ensure(visit.body.contains(&owner.id().to_string()), || format!("another store answered: {}", visit.body))?;
     owner.clear().await?;
     Ok(other.clear().await?)
 }
@@ -282,11 +238,7 @@ async fn parts_are_separate(host: Host) -> Verdict {
     let store = Subject::new(&host).await?;
     store.apply_all().await?;
     store.withdraw(5, Part::Process).await?;
-    let parts: Vec<Part> = store
-        .found()
-        .await?
-        .map(|found| found.parts.into_keys().collect())
-        .unwrap_or_default();
+    let parts: Vec<Part> = store.found().await?.map(|found| found.parts.into_keys().collect()).unwrap_or_default();
     equal("parts", &parts, &vec![Part::Files, Part::Environment, Part::Route])?;
     equal("status without a process", &store.status("DOMAIN").await?, &502)?;
     Ok(store.clear().await?)
@@ -303,12 +255,7 @@ async fn undone_stays_undone(host: Host) -> Verdict {
 
 async fn passed_deadline(host: Host) -> Verdict {
     let store = Subject::new(&host).await?;
-    let late = |step| {
-        Ok::<_, Error>(EffectCx {
-            deadline: Timestamp::UNIX_EPOCH,
-            ..store.cx(1, step, false)?
-        })
-    };
+    let late = |step| Ok::<_, Error>(EffectCx { deadline: Timestamp::UNIX_EPOCH, ..store.cx(1, step, false)? });
     refused(host.apply(&late(1)?, &store.package, Part::Files).await, Code::Timeout)?;
     equal("found", &store.found().await?, &None)?;
     let answer = store.apply(2, Part::Files).await?;
@@ -332,11 +279,7 @@ async fn newest_mark(host: Host) -> Verdict {
     store.apply(1, Part::Files).await?;
     let second = store.apply(2, Part::Files).await?;
     equal("answered mark", &second.mark, &store.cx(1, 2, false)?.mark)?;
-    equal(
-        "standing mark",
-        &store.part(Part::Files).await?.map(|part| part.mark),
-        &Some(second.mark),
-    )?;
+    equal("standing mark", &store.part(Part::Files).await?.map(|part| part.mark), &Some(second.mark))?;
     Ok(store.clear().await?)
 }
 
@@ -346,9 +289,7 @@ async fn log_is_bounded(host: Host) -> Verdict {
     store.apply_all().await?;
     for lines in [0, 1, 5] {
         let tail = host.log_tail(store.id(), lines).await?;
-        ensure(tail.len() <= lines, || {
-            format!("{} lines instead of at most {lines}", tail.len())
-        })?;
+        ensure(tail.len() <= lines, || format!("{} lines instead of at most {lines}", tail.len()))?;
     }
     Ok(store.clear().await?)
 }
@@ -360,11 +301,7 @@ async fn stores_at_once(host: Host) -> Verdict {
     }
     try_join_all(stores.iter().map(Subject::apply_all)).await?;
     for store in &stores {
-        equal(
-            "parts",
-            &store.found().await?.map(|found| found.parts.len()),
-            &Some(Part::ALL.len()),
-        )?;
+        equal("parts", &store.found().await?.map(|found| found.parts.len()), &Some(Part::ALL.len()))?;
         equal("status", &store.status("DOMAIN").await?, &200)?;
     }
     try_join_all(stores.iter().map(Subject::clear)).await?;
@@ -396,10 +333,7 @@ async fn process_matches_environment(host: Host) -> Verdict {
     let mut store = Subject::new(&host).await?;
     store.apply(1, Part::Files).await?;
     store.apply(2, Part::Environment).await?;
-    store
-        .package
-        .environment
-        .insert("STORE_NAME".to_owned(), json!("Another name"));
+    store.package.environment.insert("STORE_NAME".to_owned(), json!("Another name"));
     refused(store.apply(3, Part::Process).await, Code::Unusable)?;
     equal("process", &store.part(Part::Process).await?, &None)?;
     Ok(store.clear().await?)

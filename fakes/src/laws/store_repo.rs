@@ -24,46 +24,27 @@ type Subject = Arc<dyn StoreRepo>;
 
 macro_rules! law {
     ($id:literal, $sentence:literal, $judge:path) => {
-        Law {
-            id: $id,
-            sentence: $sentence,
-            judge: |repo| Box::pin($judge(repo)),
-        }
+        Law { id: $id, sentence: $sentence, judge: |repo| Box::pin($judge(repo)) }
     };
 }
 use law;
 
 /// Every law of the trait.
 pub fn laws() -> Vec<Law<dyn StoreRepo>> {
-    [
-        rows::laws(),
-        bounds::laws(),
-        races::laws(),
-        listings::laws(),
-        claims::laws(),
-        leases::laws(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    [rows::laws(), bounds::laws(), races::laws(), listings::laws(), claims::laws(), leases::laws()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A row to write, without index values.
 fn document(table: Table, id: &str, body: Value) -> RowWrite {
-    RowWrite {
-        table,
-        id: id.to_owned(),
-        body,
-        indexes: BTreeMap::new(),
-    }
+    RowWrite { table, id: id.to_owned(), body, indexes: BTreeMap::new() }
 }
 
 /// A row with one index value; its body names its id.
 fn indexed(table: Table, id: &str, name: &str, value: &str) -> RowWrite {
-    RowWrite {
-        indexes: BTreeMap::from([(name.to_owned(), value.to_owned())]),
-        ..document(table, id, json!({ "id": id }))
-    }
+    RowWrite { indexes: BTreeMap::from([(name.to_owned(), value.to_owned())]), ..document(table, id, json!({ "id": id })) }
 }
 
 /// A nonce nobody used.
@@ -99,9 +80,7 @@ async fn pages(
     let (mut pages, mut page) = (Vec::new(), Page::first(limit));
     loop {
         let seen = repo.list(table, query, &page).await?;
-        ensure(seen.rows.len() <= limit, || {
-            format!("a page of at most {limit} rows has {}", seen.rows.len())
-        })?;
+        ensure(seen.rows.len() <= limit, || format!("a page of at most {limit} rows has {}", seen.rows.len()))?;
         pages.push(seen.rows);
         match seen.next {
             None => return Ok(pages),
@@ -113,12 +92,7 @@ async fn pages(
 
 /// The ids of a listing, in its order.
 async fn ids(repo: &Subject, table: Table, query: &Query, limit: usize) -> std::result::Result<Vec<String>, Broken> {
-    Ok(pages(repo, table, query, limit, 10_000)
-        .await?
-        .into_iter()
-        .flatten()
-        .map(|row| row.id)
-        .collect())
+    Ok(pages(repo, table, query, limit, 10_000).await?.into_iter().flatten().map(|row| row.id).collect())
 }
 
 /// Judges that two values are equal.

@@ -12,11 +12,7 @@ type Subject = Arc<dyn TunnelRoutes>;
 
 macro_rules! law {
     ($id:literal, $sentence:literal, $judge:path) => {
-        Law {
-            id: $id,
-            sentence: $sentence,
-            judge: |tunnels| Box::pin($judge(tunnels)),
-        }
+        Law { id: $id, sentence: $sentence, judge: |tunnels| Box::pin($judge(tunnels)) }
     };
 }
 
@@ -24,51 +20,19 @@ macro_rules! law {
 pub fn laws() -> Vec<Law<dyn TunnelRoutes>> {
     vec![
         law!("TR-01", "a tunnel nobody made is not found", nobody_made_it),
-        law!(
-            "TR-02",
-            "a tunnel that was made is found as it was answered",
-            found_as_answered
-        ),
-        law!(
-            "TR-03",
-            "making a tunnel twice, also at once, answers the same tunnel",
-            made_once
-        ),
+        law!("TR-02", "a tunnel that was made is found as it was answered", found_as_answered),
+        law!("TR-03", "making a tunnel twice, also at once, answers the same tunnel", made_once),
         law!("TR-04", "tunnels of different names are different tunnels", different_tunnels),
         law!("TR-05", "a tunnel is found by its whole name only", whole_name),
         law!("TR-06", "a new tunnel has version 0 and an empty document", empty),
-        law!(
-            "TR-07",
-            "a stored document is loaded with the version that was answered, which is a new one",
-            stored
-        ),
+        law!("TR-07", "a stored document is loaded with the version that was answered, which is a new one", stored),
         law!("TR-08", "keys storex does not know are kept", unknown_keys),
-        law!(
-            "TR-09",
-            "a document stored on another version than the current is refused and changes nothing",
-            stale
-        ),
-        law!(
-            "TR-10",
-            "storing what is there already answers the version that is loaded",
-            no_change
-        ),
-        law!(
-            "TR-11",
-            "a document Cloudflare cannot route by is refused and changes nothing",
-            unroutable
-        ),
-        law!(
-            "TR-12",
-            "a removed tunnel is not found and its document cannot be loaded or stored",
-            removed
-        ),
+        law!("TR-09", "a document stored on another version than the current is refused and changes nothing", stale),
+        law!("TR-10", "storing what is there already answers the version that is loaded", no_change),
+        law!("TR-11", "a document Cloudflare cannot route by is refused and changes nothing", unroutable),
+        law!("TR-12", "a removed tunnel is not found and its document cannot be loaded or stored", removed),
         law!("TR-13", "removing a tunnel that is gone succeeds", removed_twice),
-        law!(
-            "TR-14",
-            "a tunnel made again after its removal is a new one with an empty document",
-            made_again
-        ),
+        law!("TR-14", "a tunnel made again after its removal is a new one with an empty document", made_again),
         law!("TR-15", "rules keep their order", order),
     ]
 }
@@ -76,11 +40,7 @@ pub fn laws() -> Vec<Law<dyn TunnelRoutes>> {
 /// The context of an effect of the platform. The deadline lies far ahead in every clock.
 fn cx() -> Result<EffectCx> {
     let mark = format!("storex/1 i=0a1b2c3d s=platform e={}", fresh("law.")).parse()?;
-    Ok(EffectCx {
-        mark,
-        epoch: Epoch(1),
-        deadline: Timestamp::constant(4_000_000_000, 0),
-    })
+    Ok(EffectCx { mark, epoch: Epoch(1), deadline: Timestamp::constant(4_000_000_000, 0) })
 }
 
 async fn new_tunnel(tunnels: &Subject) -> Result<TunnelFacts> {
@@ -122,9 +82,7 @@ async fn found_as_answered(tunnels: Subject) -> Verdict {
     let name = fresh("law-tunnel-");
     let made = tunnels.ensure(&cx()?, &name).await?;
     let found = tunnels.find(&name).await?;
-    ensure(made.name == name && found.as_ref() == Some(&made), || {
-        format!("answered {made:?}, found {found:?}")
-    })
+    ensure(made.name == name && found.as_ref() == Some(&made), || format!("answered {made:?}, found {found:?}"))
 }
 
 async fn made_once(tunnels: Subject) -> Verdict {
@@ -151,9 +109,7 @@ async fn whole_name(tunnels: Subject) -> Verdict {
 async fn empty(tunnels: Subject) -> Verdict {
     let tunnel = new_tunnel(&tunnels).await?;
     let (version, found) = tunnels.load(&tunnel.id).await?;
-    ensure(version == 0 && found == TunnelDocument::default(), || {
-        format!("version {version}, {found:?}")
-    })
+    ensure(version == 0 && found == TunnelDocument::default(), || format!("version {version}, {found:?}"))
 }
 
 async fn stored(tunnels: Subject) -> Verdict {
@@ -163,9 +119,7 @@ async fn stored(tunnels: Subject) -> Verdict {
         let asked = routes(port)?;
         let answered = tunnels.store(&cx()?, &tunnel.id, &asked, version).await?;
         let (loaded, found) = tunnels.load(&tunnel.id).await?;
-        ensure(answered > version && loaded == answered, || {
-            format!("from {version}: answered {answered}, loaded {loaded}")
-        })?;
+        ensure(answered > version && loaded == answered, || format!("from {version}: answered {answered}, loaded {loaded}"))?;
         ensure(holds(&found, &asked), || format!("asked {asked:?}, found {found:?}"))?;
         version = answered;
     }
@@ -188,20 +142,12 @@ async fn stale(tunnels: Subject) -> Verdict {
     let tunnel = new_tunnel(&tunnels).await?;
     let version = tunnels.store(&cx()?, &tunnel.id, &routes(3000)?, 0).await?;
     for other in [0, version + 1] {
-        refused(
-            tunnels.store(&cx()?, &tunnel.id, &routes(3001)?, other).await,
-            Code::VersionConflict,
-        )?;
+        refused(tunnels.store(&cx()?, &tunnel.id, &routes(3001)?, other).await, Code::VersionConflict)?;
         // Also when nothing would change: whose version it is decides, not the content.
-        refused(
-            tunnels.store(&cx()?, &tunnel.id, &routes(3000)?, other).await,
-            Code::VersionConflict,
-        )?;
+        refused(tunnels.store(&cx()?, &tunnel.id, &routes(3000)?, other).await, Code::VersionConflict)?;
     }
     let (loaded, found) = tunnels.load(&tunnel.id).await?;
-    ensure(loaded == version && holds(&found, &routes(3000)?), || {
-        format!("version {loaded}, {found:?}")
-    })
+    ensure(loaded == version && holds(&found, &routes(3000)?), || format!("version {loaded}, {found:?}"))
 }
 
 async fn no_change(tunnels: Subject) -> Verdict {
@@ -209,9 +155,7 @@ async fn no_change(tunnels: Subject) -> Verdict {
     let version = tunnels.store(&cx()?, &tunnel.id, &routes(3000)?, 0).await?;
     let again = tunnels.store(&cx()?, &tunnel.id, &routes(3000)?, version).await?;
     let (loaded, found) = tunnels.load(&tunnel.id).await?;
-    ensure(again == loaded && holds(&found, &routes(3000)?), || {
-        format!("answered {again}, loaded {loaded}")
-    })
+    ensure(again == loaded && holds(&found, &routes(3000)?), || format!("answered {again}, loaded {loaded}"))
 }
 
 async fn unroutable(tunnels: Subject) -> Verdict {
@@ -223,15 +167,10 @@ async fn unroutable(tunnels: Subject) -> Verdict {
         json!([{"service": "http://127.0.0.1:3000"}, {"service": "http_status:404"}]),
     ] {
         let asked = document(json!({"ingress": rules}))?;
-        refused(
-            tunnels.store(&cx()?, &tunnel.id, &asked, version).await,
-            Code::CloudflareRefused,
-        )?;
+        refused(tunnels.store(&cx()?, &tunnel.id, &asked, version).await, Code::CloudflareRefused)?;
     }
     let (loaded, found) = tunnels.load(&tunnel.id).await?;
-    ensure(loaded == version && holds(&found, &routes(3000)?), || {
-        format!("version {loaded}, {found:?}")
-    })
+    ensure(loaded == version && holds(&found, &routes(3000)?), || format!("version {loaded}, {found:?}"))
 }
 
 async fn removed(tunnels: Subject) -> Verdict {
@@ -242,9 +181,7 @@ async fn removed(tunnels: Subject) -> Verdict {
     refused(tunnels.load(&tunnel.id).await, Code::NotFound)?;
     refused(tunnels.store(&cx()?, &tunnel.id, &routes(3000)?, 0).await, Code::NotFound)?;
     let found = tunnels.find(&other.name).await?;
-    ensure(found.as_ref() == Some(&other), || {
-        format!("another tunnel went with it: {found:?}")
-    })
+    ensure(found.as_ref() == Some(&other), || format!("another tunnel went with it: {found:?}"))
 }
 
 async fn removed_twice(tunnels: Subject) -> Verdict {
@@ -261,9 +198,7 @@ async fn made_again(tunnels: Subject) -> Verdict {
     let again = tunnels.ensure(&cx()?, &tunnel.name).await?;
     let (version, found) = tunnels.load(&again.id).await?;
     let fresh = again.id != tunnel.id && version == 0 && found == TunnelDocument::default();
-    ensure(fresh, || {
-        format!("was {tunnel:?}, now {again:?} with version {version}, {found:?}")
-    })
+    ensure(fresh, || format!("was {tunnel:?}, now {again:?} with version {version}, {found:?}"))
 }
 
 async fn order(tunnels: Subject) -> Verdict {

@@ -34,12 +34,8 @@ impl MemoryDomains {
     /// A world with the active zone `primary`. No effect is late in it.
     pub fn new(primary: Hostname) -> Self {
         let name = primary.clone();
-        let world = Self(Arc::new(Mutex::new(State {
-            primary,
-            issued: 0,
-            zones: Vec::new(),
-            late_effect_window: Duration::ZERO,
-        })));
+        let world =
+            Self(Arc::new(Mutex::new(State { primary, issued: 0, zones: Vec::new(), late_effect_window: Duration::ZERO })));
         world.state().add_zone(&name, ZoneStatus::Active);
         world
     }
@@ -62,22 +58,13 @@ impl MemoryDomains {
 
     /// Every record of the zone, oldest first; none when there is no such zone.
     pub fn records(&self, zone: &ZoneId) -> Vec<RecordFacts> {
-        self.state()
-            .zones
-            .iter()
-            .find(|known| known.facts.id == *zone)
-            .map(|zone| zone.records.clone())
-            .unwrap_or_default()
+        self.state().zones.iter().find(|known| known.facts.id == *zone).map(|zone| zone.records.clone()).unwrap_or_default()
     }
 
     /// Puts a zone into the account that storex did not make; a name that is there already is answered as it is.
     pub fn insert_foreign_zone(&self, name: &Hostname) -> ZoneFacts {
         let mut state = self.state();
-        let known = state
-            .zones
-            .iter()
-            .find(|zone| zone.facts.name == *name)
-            .map(|zone| zone.facts.clone());
+        let known = state.zones.iter().find(|zone| zone.facts.name == *name).map(|zone| zone.facts.clone());
         known.unwrap_or_else(|| state.add_zone(name, ZoneStatus::Pending))
     }
 
@@ -114,16 +101,10 @@ impl State {
             id: id(&format!("zone{number}")),
             name: name.clone(),
             status,
-            name_servers: vec![
-                format!("ada{number}.ns.cloudflare.com"),
-                format!("bob{number}.ns.cloudflare.com"),
-            ],
+            name_servers: vec![format!("ada{number}.ns.cloudflare.com"), format!("bob{number}.ns.cloudflare.com")],
             created_at: Some(Timestamp::constant(1_767_225_600, 0)),
         };
-        self.zones.push(MemoryZone {
-            facts: facts.clone(),
-            records: Vec::new(),
-        });
+        self.zones.push(MemoryZone { facts: facts.clone(), records: Vec::new() });
         facts
     }
 
@@ -175,13 +156,9 @@ impl State {
                     && !(is_ours(record, mark) && excludes(&facts, record) && !claimed.contains(&Some(record.id.clone())))
             });
             if let Some(rival) = records.iter().find(|record| excludes(&facts, record)) {
-                let message = format!(
-                    "a {} record of {} that this store does not own is in the way",
-                    rival.record_type, rival.name
-                );
-                return Err(Error::new(Code::ForeignObject, message)
-                    .with("domain", &rival.name)
-                    .with("detail", &rival.id));
+                let message =
+                    format!("a {} record of {} that this store does not own is in the way", rival.record_type, rival.name);
+                return Err(Error::new(Code::ForeignObject, message).with("domain", &rival.name).with("detail", &rival.id));
             }
             records.push(facts.clone());
             answer.push(facts);
@@ -193,17 +170,11 @@ impl State {
 
 fn check_supported(spec: &RecordSpec, apex: &Hostname) -> Result<()> {
     if spec.record_type == RecordType::Mx {
-        return Err(Error::new(
-            Code::Unsupported,
-            "an MX record needs a priority, which a record specification does not hold",
-        ));
+        return Err(Error::new(Code::Unsupported, "an MX record needs a priority, which a record specification does not hold"));
     }
     let name = spec.name.to_lowercase();
     if name != apex.as_str() && !name.ends_with(&format!(".{apex}")) {
-        return Err(Error::new(
-            Code::CloudflareRefused,
-            format!("{name} is not in the zone {apex}"),
-        ));
+        return Err(Error::new(Code::CloudflareRefused, format!("{name} is not in the zone {apex}")));
     }
     Ok(())
 }
@@ -258,12 +229,7 @@ impl DomainProvider for MemoryDomains {
     }
 
     async fn find_zone(&self, name: &Hostname) -> Result<Option<ZoneFacts>> {
-        Ok(self
-            .state()
-            .zones
-            .iter()
-            .find(|zone| zone.facts.name == *name)
-            .map(|zone| zone.facts.clone()))
+        Ok(self.state().zones.iter().find(|zone| zone.facts.name == *name).map(|zone| zone.facts.clone()))
     }
 
     async fn ensure_zone(&self, _cx: &EffectCx, name: &Hostname) -> Result<ZoneFacts> {

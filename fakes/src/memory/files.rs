@@ -58,26 +58,16 @@ fn environment_facts(store: &StoreId, variables: &BTreeMap<String, Value>) -> En
     // A digest that tells different variables apart without repeating a secret in them.
     let digest = format!("{variables:?}")
         .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-        });
-    EnvironmentFacts {
-        path: PathBuf::from(format!("/memory/env/{store}.env")),
-        digest: format!("{digest:016x}"),
-    }
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    EnvironmentFacts { path: PathBuf::from(format!("/memory/env/{store}.env")), digest: format!("{digest:016x}") }
 }
 
 fn check_tree(package: &StorePackage) -> Result<BTreeSet<String>> {
     if package.directory != format!("/stores/{}", package.store_id.username()) {
         return Err(Error::new(Code::InvalidField, "the directory is not the store's own").pointer("/directory"));
     }
-    let links: BTreeSet<String> = package
-        .symlinks
-        .core_components
-        .iter()
-        .chain(&package.symlinks.static_assets)
-        .cloned()
-        .collect();
+    let links: BTreeSet<String> =
+        package.symlinks.core_components.iter().chain(&package.symlinks.static_assets).cloned().collect();
     match links.iter().find(|link| !LINKS.contains(&link.as_str())) {
         Some(link) => Err(Error::new(Code::InvalidField, format!("{link:?} is no part of the core")).pointer("/symlinks")),
         None => Ok(links),
@@ -130,30 +120,20 @@ impl StoreFiles for MemoryFiles {
 
     async fn ensure_environment(&self, _: &EffectCx, package: &StorePackage) -> Result<EnvironmentFacts> {
         check_environment(&package.environment)?;
-        self.state()
-            .environments
-            .insert(package.store_id.clone(), package.environment.clone());
+        self.state().environments.insert(package.store_id.clone(), package.environment.clone());
         Ok(environment_facts(&package.store_id, &package.environment))
     }
 
     async fn find(&self, store: &StoreId) -> Result<FilesFacts> {
         let state = self.state();
         let tree = state.tree(store).ok().flatten().map(|links| tree_facts(store, links));
-        let environment = state
-            .environments
-            .get(store)
-            .map(|variables| environment_facts(store, variables));
+        let environment = state.environments.get(store).map(|variables| environment_facts(store, variables));
         Ok(FilesFacts { tree, environment })
     }
 
     async fn list(&self) -> Result<Vec<StoreId>> {
         let state = self.state();
-        let stores: BTreeSet<&StoreId> = state
-            .trees
-            .values()
-            .map(|(store, _)| store)
-            .chain(state.environments.keys())
-            .collect();
+        let stores: BTreeSet<&StoreId> = state.trees.values().map(|(store, _)| store).chain(state.environments.keys()).collect();
         Ok(stores.into_iter().cloned().collect())
     }
 

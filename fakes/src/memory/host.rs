@@ -25,9 +25,7 @@ pub struct MemoryHost {
 
 impl fmt::Debug for MemoryHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryHost")
-            .field("stores", &self.stores())
-            .finish_non_exhaustive()
+        f.debug_struct("MemoryHost").field("stores", &self.stores()).finish_non_exhaustive()
     }
 }
 
@@ -82,10 +80,7 @@ impl MemoryHost {
             occupied: BTreeSet::new(),
             history: Vec::new(),
         };
-        Self {
-            world: Arc::new(Mutex::new(world)),
-            clock: None,
-        }
+        Self { world: Arc::new(Mutex::new(world)), clock: None }
     }
 
     /// The same host with a clock, by which deadlines pass.
@@ -101,12 +96,7 @@ impl MemoryHost {
 
     /// The stores of which anything stands, by ascending id.
     pub fn stores(&self) -> Vec<StoreId> {
-        self.world()
-            .stores
-            .iter()
-            .filter(|(_, entry)| !entry.parts.is_empty())
-            .map(|(id, _)| id.clone())
-            .collect()
+        self.world().stores.iter().filter(|(_, entry)| !entry.parts.is_empty()).map(|(id, _)| id.clone()).collect()
     }
 
     /// From now on the process of the store with this username or id does not listen: `apply` answers `process_not_serving`.
@@ -145,19 +135,11 @@ impl World {
         let entry = self.stores.entry(store.clone()).or_default();
         if cx.epoch < entry.epoch {
             return Err(
-                Error::new(Code::StaleEpoch, format!("{store} has seen epoch {}", entry.epoch)).with("epoch", entry.epoch),
+                Error::new(Code::StaleEpoch, format!("{store} has seen epoch {}", entry.epoch)).with("epoch", entry.epoch)
             );
         }
-        if applies
-            && entry
-                .done
-                .iter()
-                .any(|done| done.answer.is_none() && undoes(&done.mark, &cx.mark))
-        {
-            return Err(Error::new(
-                Code::StaleEpoch,
-                format!("the effect {} has been undone", cx.mark.effect),
-            ));
+        if applies && entry.done.iter().any(|done| done.answer.is_none() && undoes(&done.mark, &cx.mark)) {
+            return Err(Error::new(Code::StaleEpoch, format!("the effect {} has been undone", cx.mark.effect)));
         }
         entry.epoch = cx.epoch;
         Ok(entry)
@@ -186,7 +168,7 @@ impl World {
     fn check_port(&self, store: &StoreId, port: Port) -> Result<()> {
         if !self.ports.contains(&port) {
             return Err(
-                Error::new(Code::InvalidField, format!("port {port} is not in the host's range")).pointer("/environment/PORT"),
+                Error::new(Code::InvalidField, format!("port {port} is not in the host's range")).pointer("/environment/PORT")
             );
         }
         let taken = self.held_elsewhere(store).any(|(_, part)| part.port == Some(port));
@@ -217,11 +199,7 @@ impl World {
 
     fn make(&mut self, cx: &EffectCx, package: &StorePackage, part: Part) -> Result<PartFacts> {
         let store = &package.store_id;
-        let mut standing = Standing {
-            facts: facts_of(cx, package, part)?,
-            port: None,
-            names: Vec::new(),
-        };
+        let mut standing = Standing { facts: facts_of(cx, package, part)?, port: None, names: Vec::new() };
         match part {
             Part::Files | Part::Environment => {}
             Part::Process => {
@@ -240,17 +218,9 @@ impl World {
         let facts = standing.facts.clone();
         let entry = self.stores.entry(store.clone()).or_default();
         if part == Part::Process {
-            entry.log.push(format!(
-                "{} listens on 127.0.0.1:{}",
-                store.username(),
-                standing.port.map_or(0, Port::get)
-            ));
+            entry.log.push(format!("{} listens on 127.0.0.1:{}", store.username(), standing.port.map_or(0, Port::get)));
         }
-        entry.done.push(Done {
-            mark: cx.mark.clone(),
-            part,
-            answer: Some(facts.clone()),
-        });
+        entry.done.push(Done { mark: cx.mark.clone(), part, answer: Some(facts.clone()) });
         entry.parts.insert(part, standing);
         self.history.push(format!("apply {store} {part}"));
         Ok(facts)
@@ -265,11 +235,7 @@ fn undoes(undo: &Mark, effect: &Mark) -> bool {
 
 fn port_of(package: &StorePackage) -> Result<Port> {
     let refuse = |why: &str| Error::new(Code::InvalidField, format!("PORT {why}")).pointer("/environment/PORT");
-    let number = package
-        .environment
-        .get("PORT")
-        .and_then(Value::as_u64)
-        .ok_or_else(|| refuse("is no whole number"))?;
+    let number = package.environment.get("PORT").and_then(Value::as_u64).ok_or_else(|| refuse("is no whole number"))?;
     let number = u16::try_from(number).map_err(|_| refuse("is no port number"))?;
     Port::try_from(number).map_err(|error| refuse(error.message()))
 }
@@ -292,56 +258,31 @@ fn names_of(package: &StorePackage) -> Result<Vec<Hostname>> {
 
 fn facts_of(cx: &EffectCx, package: &StorePackage, part: Part) -> Result<PartFacts> {
     let (share, detail) = match part {
-        Part::Files => (
-            json!([package.directory, package.symlinks]),
-            json!({ "path": package.directory }),
-        ),
+        Part::Files => (json!([package.directory, package.symlinks]), json!({ "path": package.directory })),
         Part::Environment => (json!(package.environment), Value::Null),
-        Part::Process => (
-            json!([package.directory, package.environment]),
-            json!({ "status": "running", "port": port_of(package)? }),
-        ),
+        Part::Process => {
+            (json!([package.directory, package.environment]), json!({ "status": "running", "port": port_of(package)? }))
+        }
         Part::Route => (json!([names_of(package)?, port_of(package)?]), Value::Null),
     };
     let mut hasher = DefaultHasher::new();
     (part, share.to_string()).hash(&mut hasher);
-    Ok(PartFacts {
-        mark: cx.mark.clone(),
-        digest: format!("{:016x}", hasher.finish()),
-        detail,
-    })
+    Ok(PartFacts { mark: cx.mark.clone(), digest: format!("{:016x}", hasher.finish()), detail })
 }
 
 fn deployed(store: &StoreId, entry: &Entry) -> Option<Deployed> {
-    let parts: BTreeMap<_, _> = entry
-        .parts
-        .iter()
-        .map(|(part, standing)| (*part, standing.facts.clone()))
-        .collect();
-    (!parts.is_empty()).then(|| Deployed {
-        store_id: store.clone(),
-        epoch: entry.epoch,
-        parts,
-    })
+    let parts: BTreeMap<_, _> = entry.parts.iter().map(|(part, standing)| (*part, standing.facts.clone())).collect();
+    (!parts.is_empty()).then(|| Deployed { store_id: store.clone(), epoch: entry.epoch, parts })
 }
 
 #[async_trait]
 impl StoreHost for MemoryHost {
     async fn facts(&self) -> Result<HostFacts> {
         let world = self.world();
-        let used: BTreeSet<Port> = world
-            .stores
-            .values()
-            .flat_map(|entry| entry.parts.values())
-            .filter_map(|part| part.port)
-            .collect();
-        let free = world
-            .ports
-            .iter()
-            .filter(|port| !used.contains(port) && !world.occupied.contains(port));
-        Ok(HostFacts {
-            free_ports: free.copied().take(FREE_PORTS).collect(),
-        })
+        let used: BTreeSet<Port> =
+            world.stores.values().flat_map(|entry| entry.parts.values()).filter_map(|part| part.port).collect();
+        let free = world.ports.iter().filter(|port| !used.contains(port) && !world.occupied.contains(port));
+        Ok(HostFacts { free_ports: free.copied().take(FREE_PORTS).collect() })
     }
 
     async fn find(&self, store: &StoreId) -> Result<Option<Deployed>> {
@@ -349,12 +290,7 @@ impl StoreHost for MemoryHost {
     }
 
     async fn list(&self) -> Result<Vec<Deployed>> {
-        Ok(self
-            .world()
-            .stores
-            .iter()
-            .filter_map(|(store, entry)| deployed(store, entry))
-            .collect())
+        Ok(self.world().stores.iter().filter_map(|(store, entry)| deployed(store, entry)).collect())
     }
 
     async fn apply(&self, cx: &EffectCx, package: &StorePackage, part: Part) -> Result<PartFacts> {
@@ -372,18 +308,10 @@ impl StoreHost for MemoryHost {
         self.check_deadline(cx)?;
         let mut world = self.world();
         let entry = world.fence(cx, store, false)?;
-        if entry
-            .done
-            .iter()
-            .any(|done| done.mark == cx.mark && done.part == part && done.answer.is_none())
-        {
+        if entry.done.iter().any(|done| done.mark == cx.mark && done.part == part && done.answer.is_none()) {
             return Ok(());
         }
-        entry.done.push(Done {
-            mark: cx.mark.clone(),
-            part,
-            answer: None,
-        });
+        entry.done.push(Done { mark: cx.mark.clone(), part, answer: None });
         if part == Part::Process {
             entry.log.clear();
         }
@@ -402,16 +330,12 @@ impl StoreHost for MemoryHost {
         });
         let (status, body) = match routed {
             None => (421, json!({ "error": "misdirected_request" })),
-            Some((store, port, Some(process))) if process.port == port => (
-                200,
-                json!({ "status": "ok", "store_id": store, "store": store.username(), "path": path }),
-            ),
+            Some((store, port, Some(process))) if process.port == port => {
+                (200, json!({ "status": "ok", "store_id": store, "store": store.username(), "path": path }))
+            }
             Some(_) => (502, json!({ "error": "bad_gateway" })),
         };
-        Ok(Visit {
-            status,
-            body: body.to_string(),
-        })
+        Ok(Visit { status, body: body.to_string() })
     }
 
     async fn log_tail(&self, store: &StoreId, lines: usize) -> Result<Vec<String>> {

@@ -42,16 +42,8 @@ impl Default for MemoryProcesses {
 impl MemoryProcesses {
     /// A supervisor without processes, whose deadlines are read off this clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let state = State {
-            next_pid: 1000,
-            processes: BTreeMap::new(),
-            lost: BTreeSet::new(),
-            refusals: Vec::new(),
-        };
-        Self {
-            state: Arc::new(Mutex::new(state)),
-            clock,
-        }
+        let state = State { next_pid: 1000, processes: BTreeMap::new(), lost: BTreeSet::new(), refusals: Vec::new() };
+        Self { state: Arc::new(Mutex::new(state)), clock }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -101,11 +93,7 @@ impl MemoryProcesses {
     }
 
     fn admit(&self, cx: &EffectCx) -> Result<()> {
-        if self.clock.now() < cx.deadline {
-            Ok(())
-        } else {
-            Err(Error::new(Code::Timeout, "the deadline has passed"))
-        }
+        if self.clock.now() < cx.deadline { Ok(()) } else { Err(Error::new(Code::Timeout, "the deadline has passed")) }
     }
 }
 
@@ -143,10 +131,7 @@ impl Process {
 #[async_trait]
 impl ProcessSupervisor for MemoryProcesses {
     async fn info(&self) -> Result<SupervisorInfo> {
-        Ok(SupervisorInfo {
-            name: "memory".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        })
+        Ok(SupervisorInfo { name: "memory".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() })
     }
 
     async fn list(&self) -> Result<Vec<ProcessFacts>> {
@@ -165,18 +150,9 @@ impl ProcessSupervisor for MemoryProcesses {
             return Err(Error::new(code, format!("{} was not to be started", spec.store)));
         }
         let pid = state.take_pid();
-        let log = state
-            .processes
-            .remove(&spec.store)
-            .map(|process| process.log)
-            .unwrap_or_default();
-        let facts = ProcessFacts {
-            spec: spec.clone(),
-            status: ProcessStatus::Unsettled,
-            pid: None,
-            start_ticks: None,
-            restarts: 0,
-        };
+        let log = state.processes.remove(&spec.store).map(|process| process.log).unwrap_or_default();
+        let facts =
+            ProcessFacts { spec: spec.clone(), status: ProcessStatus::Unsettled, pid: None, start_ticks: None, restarts: 0 };
         let mut process = Process { facts, log };
         process.run(pid);
         let facts = process.facts.clone();
@@ -200,11 +176,7 @@ impl ProcessSupervisor for MemoryProcesses {
 
     async fn log_tail(&self, store: &StoreId, lines: usize) -> Result<Vec<String>> {
         let state = self.state();
-        let log = state
-            .processes
-            .get(store)
-            .map(|process| process.log.as_slice())
-            .unwrap_or_default();
+        let log = state.processes.get(store).map(|process| process.log.as_slice()).unwrap_or_default();
         Ok(log.get(log.len().saturating_sub(lines)..).unwrap_or_default().to_vec())
     }
 }

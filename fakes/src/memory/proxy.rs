@@ -38,9 +38,6 @@ impl ProxyWriter for MemoryProxy {
             ));
         }
         *in_force = (expected_generation + 1, table.clone());
-        Ok(Committed {
-            generation: in_force.0,
-            quarantined: Vec::new(),
-        })
+        Ok(Committed { generation: in_force.0, quarantined: Vec::new() })
     }
 }

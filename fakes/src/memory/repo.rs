@@ -45,20 +45,12 @@ struct Held {
 impl MemoryStores {
     /// An empty repo whose leases run by this clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self {
-            state: Arc::default(),
-            clock,
-            changed: watch::Sender::new(()),
-        }
+        Self { state: Arc::default(), clock, changed: watch::Sender::new(()) }
     }
 
     /// Every row by table and id.
     pub fn dump(&self) -> BTreeMap<(Table, String), Row> {
-        self.state()
-            .rows
-            .iter()
-            .map(|(key, written)| (key.clone(), written.row.clone()))
-            .collect()
+        self.state().rows.iter().map(|(key, written)| (key.clone(), written.row.clone())).collect()
     }
 
     /// Every claim held, by namespace and name.
@@ -79,11 +71,7 @@ impl MemoryStores {
 #[async_trait]
 impl StoreRepo for MemoryStores {
     async fn get(&self, table: Table, id: &str) -> Result<Option<Row>> {
-        Ok(self
-            .state()
-            .rows
-            .get(&(table, id.to_owned()))
-            .map(|written| written.row.clone()))
+        Ok(self.state().rows.get(&(table, id.to_owned())).map(|written| written.row.clone()))
     }
 
     async fn put(&self, write: &RowWrite, expected: Expected, nonce: &Nonce) -> Result<u64> {
@@ -107,48 +95,29 @@ impl StoreRepo for MemoryStores {
         if page.limit == 0 {
             return Err(Error::new(Code::InvalidField, "a page has at least one row").pointer("/limit"));
         }
-        let after = page
-            .after
-            .as_deref()
-            .map(|cursor| position(cursor, table, query))
-            .transpose()?;
+        let after = page.after.as_deref().map(|cursor| position(cursor, table, query)).transpose()?;
         let mut found = self.state().find(table, query);
         found.retain(|(place, _)| after.as_ref().is_none_or(|after| place > after));
         let more = found.len() > page.limit;
         found.truncate(page.limit);
         let next = found.last().filter(|_| more).map(|(place, _)| cursor(place, table, query));
-        Ok(RowPage {
-            rows: found.into_iter().map(|(_, row)| row).collect(),
-            next,
-        })
+        Ok(RowPage { rows: found.into_iter().map(|(_, row)| row).collect(), next })
     }
 
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome> {
         let mut state = self.state();
-        let held = state
-            .claims
-            .entry((claim.namespace.clone(), claim.name.clone()))
-            .or_insert_with(|| claim.clone());
-        Ok(if held.owner == claim.owner {
-            ClaimOutcome::Held
-        } else {
-            ClaimOutcome::Taken(held.clone())
-        })
+        let held = state.claims.entry((claim.namespace.clone(), claim.name.clone())).or_insert_with(|| claim.clone());
+        Ok(if held.owner == claim.owner { ClaimOutcome::Held } else { ClaimOutcome::Taken(held.clone()) })
     }
 
     async fn claim_first(&self, claim: &Claim, candidates: &[String]) -> Result<Option<String>> {
         let mut state = self.state();
         let key = |name: &String| (claim.namespace.clone(), name.clone());
-        let own = candidates
-            .iter()
-            .find(|name| state.claims.get(&key(name)).is_some_and(|held| held.owner == claim.owner));
+        let own = candidates.iter().find(|name| state.claims.get(&key(name)).is_some_and(|held| held.owner == claim.owner));
         let Some(name) = own.or_else(|| candidates.iter().find(|name| !state.claims.contains_key(&key(name)))) else {
             return Ok(None);
         };
-        state.claims.entry(key(name)).or_insert_with(|| Claim {
-            name: name.clone(),
-            ..claim.clone()
-        });
+        state.claims.entry(key(name)).or_insert_with(|| Claim { name: name.clone(), ..claim.clone() });
         Ok(Some(name.clone()))
     }
 
@@ -173,22 +142,13 @@ impl StoreRepo for MemoryStores {
             }
         };
         let until = now.checked_add(lease.duration).unwrap_or(Timestamp::MAX);
-        state.leases.insert(
-            lease.name.clone(),
-            Held {
-                holder: lease.holder.clone(),
-                epoch,
-                until,
-            },
-        );
+        state.leases.insert(lease.name.clone(), Held { holder: lease.holder.clone(), epoch, until });
         Ok(Some(epoch))
     }
 
     fn wakeups(&self) -> Wakeups {
-        stream::unfold(self.changed.subscribe(), |mut changed| async {
-            changed.changed().await.ok().map(|()| ((), changed))
-        })
-        .boxed()
+        stream::unfold(self.changed.subscribe(), |mut changed| async { changed.changed().await.ok().map(|()| ((), changed)) })
+            .boxed()
     }
 }
 
@@ -204,35 +164,19 @@ impl State {
             (Expected::Version(wanted), Some(seen)) if wanted == seen => seen + 1,
             _ => return Err(conflict(write.table, &write.id, seen)),
         };
-        let row = Row {
-            id: write.id.clone(),
-            version,
-            body: write.body.clone(),
-            indexes: write.indexes.clone(),
-        };
-        self.rows.insert(
-            (write.table, write.id.clone()),
-            Written {
-                row,
-                nonce: nonce.clone(),
-            },
-        );
+        let row = Row { id: write.id.clone(), version, body: write.body.clone(), indexes: write.indexes.clone() };
+        self.rows.insert((write.table, write.id.clone()), Written { row, nonce: nonce.clone() });
         Ok(version)
     }
 
     /// All rows of the query in its order, each with its place.
     fn find(&self, table: Table, query: &Query) -> Vec<(Place, Row)> {
-        let rows = self
-            .rows
-            .range((table, String::new())..)
-            .take_while(|((in_table, _), _)| *in_table == table);
+        let rows = self.rows.range((table, String::new())..).take_while(|((in_table, _), _)| *in_table == table);
         let place = |row: &Row| match query {
             Query::All => Some(String::new()),
-            Query::Index { name, from, to } => row
-                .indexes
-                .get(name)
-                .filter(|value| is_between(value, from.as_deref(), to.as_deref()))
-                .cloned(),
+            Query::Index { name, from, to } => {
+                row.indexes.get(name).filter(|value| is_between(value, from.as_deref(), to.as_deref())).cloned()
+            }
         };
         let placed = rows.filter_map(|(_, Written { row, .. })| Some(((place(row)?, row.id.clone()), row.clone())));
         let mut found: Vec<_> = placed.collect();
@@ -256,11 +200,7 @@ fn cursor(place: &Place, table: Table, query: &Query) -> String {
 fn position(cursor: &str, table: Table, query: &Query) -> Result<Place> {
     let refuse = || Error::new(Code::InvalidField, "the cursor was not given for this listing").pointer("/after");
     let (given_for, value, id): (String, String, String) = serde_json::from_str(cursor).map_err(|_| refuse())?;
-    if given_for == listing(table, query) {
-        Ok((value, id))
-    } else {
-        Err(refuse())
-    }
+    if given_for == listing(table, query) { Ok((value, id)) } else { Err(refuse()) }
 }
 
 fn listing(table: Table, query: &Query) -> String {
@@ -269,9 +209,7 @@ fn listing(table: Table, query: &Query) -> String {
 
 fn conflict(table: Table, id: &str, seen: Option<u64>) -> Error {
     let seen = seen.map_or_else(|| "is absent".to_owned(), |version| format!("has version {version}"));
-    Error::new(Code::VersionConflict, format!("the document {seen}"))
-        .with("table", table)
-        .with("id", id)
+    Error::new(Code::VersionConflict, format!("the document {seen}")).with("table", table).with("id", id)
 }
 
 fn check_write(write: &RowWrite, nonce: &Nonce) -> Result<()> {
@@ -281,11 +219,7 @@ fn check_write(write: &RowWrite, nonce: &Nonce) -> Result<()> {
     if !is_bounded(&write.id) {
         return refuse("/id");
     }
-    if !write
-        .indexes
-        .iter()
-        .all(|(name, value)| is_bounded(name) && is_bounded(value))
-    {
+    if !write.indexes.iter().all(|(name, value)| is_bounded(name) && is_bounded(value)) {
         return refuse("/indexes");
     }
     if nonce.0.len() > 64 { refuse("/nonce") } else { Ok(()) }

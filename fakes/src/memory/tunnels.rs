@@ -20,10 +20,7 @@ struct State {
 impl State {
     fn tunnel(&mut self, id: &TunnelId) -> Result<&mut MemoryTunnel> {
         let missing = || Error::new(Code::NotFound, format!("there is no tunnel {id}"));
-        self.tunnels
-            .iter_mut()
-            .find(|tunnel| tunnel.facts.id == *id)
-            .ok_or_else(missing)
+        self.tunnels.iter_mut().find(|tunnel| tunnel.facts.id == *id).ok_or_else(missing)
     }
 }
 
@@ -75,10 +72,7 @@ fn check(rules: &[IngressRule]) -> Result<()> {
         return refuse("the last ingress rule must match everything".to_owned());
     }
     match before.iter().position(matches_everything) {
-        Some(index) => refuse(format!(
-            "rule {} matches everything, so no rule behind it is ever reached",
-            index + 1
-        )),
+        Some(index) => refuse(format!("rule {} matches everything, so no rule behind it is ever reached", index + 1)),
         None => Ok(()),
     }
 }
@@ -86,12 +80,7 @@ fn check(rules: &[IngressRule]) -> Result<()> {
 #[async_trait]
 impl TunnelRoutes for MemoryTunnels {
     async fn find(&self, name: &str) -> Result<Option<TunnelFacts>> {
-        Ok(self
-            .state()
-            .tunnels
-            .iter()
-            .find(|tunnel| tunnel.facts.name == name)
-            .map(|tunnel| tunnel.facts.clone()))
+        Ok(self.state().tunnels.iter().find(|tunnel| tunnel.facts.name == name).map(|tunnel| tunnel.facts.clone()))
     }
 
     async fn ensure(&self, _cx: &EffectCx, name: &str) -> Result<TunnelFacts> {
@@ -101,15 +90,8 @@ impl TunnelRoutes for MemoryTunnels {
         }
         state.issued += 1;
         let id = format!("00000000-0000-4000-8000-{:012x}", state.issued).parse()?;
-        let facts = TunnelFacts {
-            id,
-            name: name.to_owned(),
-        };
-        state.tunnels.push(MemoryTunnel {
-            facts: facts.clone(),
-            version: 0,
-            document: TunnelDocument::default(),
-        });
+        let facts = TunnelFacts { id, name: name.to_owned() };
+        state.tunnels.push(MemoryTunnel { facts: facts.clone(), version: 0, document: TunnelDocument::default() });
         Ok(facts)
     }
 

@@ -35,23 +35,12 @@ async fn a_batch_does_all_four_kinds_and_echoes_the_records() {
     let answer = batch(&simulator, &records, body).await;
     let result = answer.result();
     let count = |key: &str| result[key].as_array().map(Vec::len);
-    assert_eq!(
-        [count("deletes"), count("patches"), count("puts"), count("posts")],
-        [Some(1), Some(1), Some(1), Some(2)]
-    );
+    assert_eq!([count("deletes"), count("patches"), count("puts"), count("posts")], [Some(1), Some(1), Some(1), Some(2)]);
     assert_eq!(result["deletes"][0]["id"], json!(ids[0]));
     assert_eq!(result["puts"][0]["content"], "192.0.2.20");
     let mut names = get(&simulator, &records).await.column("name");
     names.sort();
-    assert_eq!(
-        names,
-        [
-            "b.bluepeak-shop.com",
-            "bluepeak-shop.com",
-            "c.bluepeak-shop.com",
-            "d.bluepeak-shop.com"
-        ]
-    );
+    assert_eq!(names, ["b.bluepeak-shop.com", "bluepeak-shop.com", "c.bluepeak-shop.com", "d.bluepeak-shop.com"]);
 }
 
 #[tokio::test]
@@ -67,11 +56,7 @@ async fn deletes_come_before_patches_before_puts_before_posts() {
     let (simulator, records, ids) = furnished().await;
     let reversed =
         json!({"posts": [host("a", "192.0.2.9")], "patches": [{"id": ids[0], "type": "CNAME", "content": "t.example.net"}]});
-    assert_eq!(
-        batch(&simulator, &records, reversed).await.refusal(),
-        (400, 81054),
-        "the post meets the patched record"
-    );
+    assert_eq!(batch(&simulator, &records, reversed).await.refusal(), (400, 81054), "the post meets the patched record");
 }
 
 #[tokio::test]
@@ -81,33 +66,18 @@ async fn the_first_refusal_is_the_answer_and_nothing_is_applied() {
     let missing = "0".repeat(32);
     let good = || host("d", "192.0.2.4");
     for (body, refusal) in [
-        (
-            json!({"deletes": [{"id": ids[0]}, {"id": missing}], "posts": [good()]}),
-            (404, 81044),
-        ),
+        (json!({"deletes": [{"id": ids[0]}, {"id": missing}], "posts": [good()]}), (404, 81044)),
         (json!({"deletes": [{"id": ids[0]}, {"id": ids[0]}]}), (404, 81044)),
-        (
-            json!({"deletes": [{"id": ids[0]}], "patches": [{"id": ids[0], "ttl": 60}]}),
-            (404, 81044),
-        ),
-        (
-            json!({"deletes": [{"id": ids[0]}], "patches": [{"id": ids[1], "content": "x"}], "posts": [good()]}),
-            (400, 1004),
-        ),
+        (json!({"deletes": [{"id": ids[0]}], "patches": [{"id": ids[0], "ttl": 60}]}), (404, 81044)),
+        (json!({"deletes": [{"id": ids[0]}], "patches": [{"id": ids[1], "content": "x"}], "posts": [good()]}), (400, 1004)),
         (
             json!({"patches": [{"id": ids[1], "ttl": 60}], "puts": [{"id": missing, "type": "A"}], "posts": [{"type": "?"}]}),
             (404, 81044),
         ),
         (json!({"puts": [{"id": ids[1], "content": "192.0.2.9"}]}), (400, 1004)),
         (json!({"deletes": [{"id": ids[1]}], "posts": [good(), good()]}), (400, 81058)),
-        (
-            json!({"posts": [good(), {"type": "CNAME", "name": "d", "content": "t.example.net"}]}),
-            (400, 81053),
-        ),
-        (
-            json!({"posts": [good(), {"type": "A", "name": "e", "content": "192.0.2.1", "tags": ["a:b"]}]}),
-            (400, 1004),
-        ),
+        (json!({"posts": [good(), {"type": "CNAME", "name": "d", "content": "t.example.net"}]}), (400, 81053)),
+        (json!({"posts": [good(), {"type": "A", "name": "e", "content": "192.0.2.1", "tags": ["a:b"]}]}), (400, 1004)),
         (json!({"deletes": [{}]}), (400, 9207)),
         (json!({"deletes": [{"id": 7}]}), (400, 9207)),
         (json!({"posts": ["d"]}), (400, 9207)),
@@ -124,10 +94,7 @@ async fn an_empty_batch_changes_no_record() {
     let before = simulator.state().zones;
     for body in [json!({}), json!({"posts": null, "deletes": []})] {
         let answer = batch(&simulator, &records, body).await;
-        assert_eq!(
-            answer.result(),
-            &json!({"deletes": [], "patches": [], "puts": [], "posts": []})
-        );
+        assert_eq!(answer.result(), &json!({"deletes": [], "patches": [], "puts": [], "posts": []}));
     }
     assert_eq!(simulator.state().zones, before);
 }
@@ -136,29 +103,17 @@ async fn an_empty_batch_changes_no_record() {
 async fn a_batch_is_as_long_as_the_plan_allows() {
     let (simulator, records, _) = furnished().await;
     let posts = |count: usize| (0..count).map(|n| host(&format!("h{n}"), "192.0.2.1")).collect::<Vec<_>>();
-    assert_eq!(
-        batch(&simulator, &records, json!({"posts": posts(201)})).await.refusal(),
-        (400, 9208)
-    );
-    assert_eq!(
-        batch(&simulator, &records, json!({"posts": posts(198)})).await.refusal(),
-        (400, 81045),
-        "3 stand already"
-    );
+    assert_eq!(batch(&simulator, &records, json!({"posts": posts(201)})).await.refusal(), (400, 9208));
+    assert_eq!(batch(&simulator, &records, json!({"posts": posts(198)})).await.refusal(), (400, 81045), "3 stand already");
     batch(&simulator, &records, json!({"posts": posts(197)})).await.result();
 
     let mut limits = Limits::default();
     limits.plan = Plan::Pro;
     let paid = builder().limits(limits).build().expect("built");
     let records = records_of(&paid, "bluepeak-shop.com").await;
+    assert_eq!(batch(&paid, &records, json!({"posts": posts(3501)})).await.refusal(), (400, 9208));
     assert_eq!(
-        batch(&paid, &records, json!({"posts": posts(3501)})).await.refusal(),
-        (400, 9208)
-    );
-    assert_eq!(
-        batch(&paid, &records, json!({"posts": posts(1000)})).await.result()["posts"]
-            .as_array()
-            .map(Vec::len),
+        batch(&paid, &records, json!({"posts": posts(1000)})).await.result()["posts"].as_array().map(Vec::len),
         Some(1000)
     );
 }
@@ -170,18 +125,6 @@ async fn room_made_by_the_deletes_of_a_batch_serves_its_posts() {
     let posts: Vec<Value> = (0..200).map(|n| host(&format!("h{n}"), "192.0.2.1")).collect();
     let made = batch(&simulator, &records, json!({"posts": posts})).await;
     let first = made.result()["posts"][0]["id"].clone();
-    batch(
-        &simulator,
-        &records,
-        json!({"deletes": [{"id": first}], "posts": [host("new", "192.0.2.1")]}),
-    )
-    .await
-    .result();
-    assert_eq!(
-        call(&simulator, "GET", &format!("{records}?per_page=500"), None)
-            .await
-            .column("name")
-            .len(),
-        200
-    );
+    batch(&simulator, &records, json!({"deletes": [{"id": first}], "posts": [host("new", "192.0.2.1")]})).await.result();
+    assert_eq!(call(&simulator, "GET", &format!("{records}?per_page=500"), None).await.column("name").len(), 200);
 }

@@ -13,27 +13,12 @@ use crate::client::{TOKEN, attempt, builder, call, control, get, post, raw, reco
 async fn every_call_is_journaled_whatever_its_answer() {
     let simulator = simulator();
     get(&simulator, "/zones?name=contains:shop&page=1").await.result();
-    post(&simulator, "/zones", json!({"name": "bluepeak-shop.com"}))
-        .await
-        .result();
+    post(&simulator, "/zones", json!({"name": "bluepeak-shop.com"})).await.result();
     get(&simulator, "/nowhere").await.refusal();
-    raw(&simulator, "GET", "/zones", None, None)
-        .await
-        .expect("an answer")
-        .refusal();
+    raw(&simulator, "GET", "/zones", None, None).await.expect("an answer").refusal();
     let calls = simulator.calls();
-    let seen: Vec<_> = calls
-        .iter()
-        .map(|call| {
-            (
-                call.sequence,
-                call.method.as_str(),
-                call.path.as_str(),
-                call.status,
-                call.mutating,
-            )
-        })
-        .collect();
+    let seen: Vec<_> =
+        calls.iter().map(|call| (call.sequence, call.method.as_str(), call.path.as_str(), call.status, call.mutating)).collect();
     assert_eq!(
         seen,
         [
@@ -51,10 +36,7 @@ async fn every_call_is_journaled_whatever_its_answer() {
 #[tokio::test]
 async fn counts_are_per_method_and_route_template() {
     let simulator = simulator();
-    let (first, second) = (
-        records_of(&simulator, "one-shop.com").await,
-        records_of(&simulator, "two-shop.com").await,
-    );
+    let (first, second) = (records_of(&simulator, "one-shop.com").await, records_of(&simulator, "two-shop.com").await);
     for records in [&first, &second, &first] {
         get(&simulator, records).await.result();
     }
@@ -82,22 +64,9 @@ async fn control_routes_show_what_the_accessors_show_and_are_not_counted() {
     get(&simulator, "/zones").await.result();
     let calls = control(&simulator, "GET", "/calls", None).await;
     assert_eq!(calls.body, json!(simulator.calls()));
-    assert_eq!(
-        control(&simulator, "GET", "/calls?after=1", None)
-            .await
-            .body
-            .as_array()
-            .map(Vec::len),
-        Some(1)
-    );
-    assert_eq!(
-        control(&simulator, "GET", "/counts", None).await.body,
-        json!(simulator.counts())
-    );
-    assert_eq!(
-        control(&simulator, "GET", "/state", None).await.body,
-        json!(simulator.state())
-    );
+    assert_eq!(control(&simulator, "GET", "/calls?after=1", None).await.body.as_array().map(Vec::len), Some(1));
+    assert_eq!(control(&simulator, "GET", "/counts", None).await.body, json!(simulator.counts()));
+    assert_eq!(control(&simulator, "GET", "/state", None).await.body, json!(simulator.state()));
     assert_eq!(simulator.counts().total, 2);
     assert_eq!(control(&simulator, "DELETE", "/calls", None).await.status, 204);
     assert_eq!((simulator.calls(), simulator.counts().total), (vec![], 0));
@@ -111,50 +80,20 @@ async fn control_routes_move_zones_and_attach_connectors() {
     let simulator = simulator();
     let id = zone(&simulator, "bluepeak-shop.com").await;
     let status = |word: &str| Some(json!({"status": word}));
-    assert_eq!(
-        control(&simulator, "POST", &format!("/zones/{id}/status"), status("active"))
-            .await
-            .status,
-        204
-    );
+    assert_eq!(control(&simulator, "POST", &format!("/zones/{id}/status"), status("active")).await.status, 204);
     assert_eq!(get(&simulator, &format!("/zones/{id}")).await.result()["status"], "active");
-    assert_eq!(
-        control(&simulator, "POST", "/zones/bluepeak-shop.com/status", status("moved"))
-            .await
-            .status,
-        204
-    );
+    assert_eq!(control(&simulator, "POST", "/zones/bluepeak-shop.com/status", status("moved")).await.status, 204);
     assert_eq!(get(&simulator, &format!("/zones/{id}")).await.result()["status"], "moved");
-    assert_eq!(
-        control(&simulator, "POST", &format!("/zones/{id}/status"), status("sleeping"))
-            .await
-            .status,
-        422
-    );
-    assert_eq!(
-        control(&simulator, "POST", "/zones/unknown.com/status", status("active"))
-            .await
-            .status,
-        404
-    );
-    assert_eq!(
-        control(&simulator, "POST", "/tunnels/unknown/connectors", None).await.status,
-        404
-    );
-    assert_eq!(
-        control(&simulator, "DELETE", "/tunnels/unknown/connectors", None)
-            .await
-            .status,
-        404
-    );
+    assert_eq!(control(&simulator, "POST", &format!("/zones/{id}/status"), status("sleeping")).await.status, 422);
+    assert_eq!(control(&simulator, "POST", "/zones/unknown.com/status", status("active")).await.status, 404);
+    assert_eq!(control(&simulator, "POST", "/tunnels/unknown/connectors", None).await.status, 404);
+    assert_eq!(control(&simulator, "DELETE", "/tunnels/unknown/connectors", None).await.status, 404);
 }
 
 #[tokio::test]
 async fn the_journal_and_the_state_hold_no_token() {
     let simulator = simulator();
-    post(&simulator, "/zones", json!({"name": "bluepeak-shop.com"}))
-        .await
-        .result();
+    post(&simulator, "/zones", json!({"name": "bluepeak-shop.com"})).await.result();
     assert!(!json!(simulator.calls()).to_string().contains(TOKEN));
     assert!(!json!(simulator.state()).to_string().contains(TOKEN));
 }
@@ -191,10 +130,7 @@ async fn a_call_over_the_budget_is_throttled_and_so_is_every_one_for_five_minute
 async fn every_answer_carries_a_ray() {
     let simulator = simulator();
     let (first, second) = (get(&simulator, "/zones").await, get(&simulator, "/nowhere").await);
-    assert_eq!(
-        (first.header("cf-ray"), second.header("cf-ray")),
-        ("0000000000000001-SIM", "0000000000000002-SIM")
-    );
+    assert_eq!((first.header("cf-ray"), second.header("cf-ray")), ("0000000000000001-SIM", "0000000000000002-SIM"));
     assert_eq!(first.header("content-type"), "application/json");
 }
 
@@ -202,9 +138,7 @@ async fn every_answer_carries_a_ray() {
 async fn a_body_over_sixteen_mebibytes_is_refused() {
     let simulator = simulator();
     let text = "x".repeat(16 * 1024 * 1024 + 1);
-    let answer = raw(&simulator, "POST", "/zones", Some("Bearer any"), Some(&text))
-        .await
-        .expect("an answer");
+    let answer = raw(&simulator, "POST", "/zones", Some("Bearer any"), Some(&text)).await.expect("an answer");
     assert_eq!(answer.status, 413);
     assert!(attempt(&simulator, "GET", "/zones", None).await.is_some());
 }

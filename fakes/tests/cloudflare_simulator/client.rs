@@ -39,12 +39,7 @@ impl Answer {
     /// Status and code of a call that must have been refused, with the outline of a refusal.
     pub(crate) fn refusal(&self) -> (u16, i64) {
         assert_eq!(self.body["success"], false, "{}", self.text);
-        assert_eq!(
-            (&self.body["result"], &self.body["messages"]),
-            (&Value::Null, &json!([])),
-            "{}",
-            self.text
-        );
+        assert_eq!((&self.body["result"], &self.body["messages"]), (&Value::Null, &json!([])), "{}", self.text);
         assert_ne!(self.body["errors"][0]["message"], json!(""), "{}", self.text);
         (self.status, self.body["errors"][0]["code"].as_i64().expect("a code"))
     }
@@ -57,10 +52,7 @@ impl Answer {
     /// The text of the first cause, or of the error when there is none.
     pub(crate) fn message(&self) -> &str {
         let error = &self.body["errors"][0];
-        error["error_chain"][0]["message"]
-            .as_str()
-            .or_else(|| error["message"].as_str())
-            .unwrap_or_default()
+        error["error_chain"][0]["message"].as_str().or_else(|| error["message"].as_str()).unwrap_or_default()
     }
 
     pub(crate) fn id(&self) -> String {
@@ -68,19 +60,13 @@ impl Answer {
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
     /// One field of every item of a list.
     pub(crate) fn column(&self, field: &str) -> Vec<String> {
         let items = self.result().as_array().expect("a list");
-        items
-            .iter()
-            .map(|item| item[field].as_str().expect("text").to_owned())
-            .collect()
+        items.iter().map(|item| item[field].as_str().expect("text").to_owned()).collect()
     }
 }
 
@@ -91,12 +77,7 @@ pub(crate) async fn send(router: Router, request: Request<Body>) -> Option<Answe
     let bytes = body.collect().await.ok()?.to_bytes();
     let text = String::from_utf8(bytes.to_vec()).expect("text");
     let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-    Some(Answer {
-        status: parts.status.as_u16(),
-        headers: parts.headers,
-        body,
-        text,
-    })
+    Some(Answer { status: parts.status.as_u16(), headers: parts.headers, body, text })
 }
 
 fn request(method: &str, uri: &str, authorization: Option<&str>, body: Option<&str>) -> Request<Body> {
@@ -107,9 +88,7 @@ fn request(method: &str, uri: &str, authorization: Option<&str>, body: Option<&s
     if body.is_some() {
         request = request.header("content-type", "application/json");
     }
-    request
-        .body(body.map_or_else(Body::empty, |text| Body::from(text.to_owned())))
-        .expect("a request")
+    request.body(body.map_or_else(Body::empty, |text| Body::from(text.to_owned()))).expect("a request")
 }
 
 /// Calls the API with any authorization and any body.
@@ -120,11 +99,7 @@ pub(crate) async fn raw(
     authorization: Option<&str>,
     body: Option<&str>,
 ) -> Option<Answer> {
-    send(
-        simulator.router(),
-        request(method, &format!("/client/v4{path}"), authorization, body),
-    )
-    .await
+    send(simulator.router(), request(method, &format!("/client/v4{path}"), authorization, body)).await
 }
 
 /// Calls the API and returns nothing when the connection was dropped.
@@ -156,13 +131,7 @@ pub(crate) async fn control(simulator: &Simulator, method: &str, path: &str, bod
 /// Adds a zone and returns its id.
 pub(crate) async fn zone(simulator: &Simulator, name: &str) -> String {
     let account = simulator.account().id;
-    post(
-        simulator,
-        "/zones",
-        json!({"name": name, "account": {"id": account}, "type": "full"}),
-    )
-    .await
-    .id()
+    post(simulator, "/zones", json!({"name": name, "account": {"id": account}, "type": "full"})).await.id()
 }
 
 /// Adds a zone and returns the path of its records.

@@ -39,9 +39,7 @@ async fn answers_that_replace_the_effect_leave_the_world_as_it_was() {
     ] {
         let simulator = simulator();
         let before = simulator.state();
-        simulator
-            .add_fault(FaultRule::before("POST", "/zones", action.clone()))
-            .expect("a good rule");
+        simulator.add_fault(FaultRule::before("POST", "/zones", action.clone())).expect("a good rule");
         let answer = attempt(&simulator, "POST", "/zones", Some(shop())).await;
         assert_eq!(answer.as_ref().map(|answer| answer.status), status, "{action:?}");
         assert_eq!(simulator.state(), before, "{action:?}");
@@ -53,15 +51,11 @@ async fn answers_that_replace_the_effect_leave_the_world_as_it_was() {
 
 #[tokio::test]
 async fn the_same_answers_after_the_effect_hide_that_it_happened() {
-    for (action, status) in [
-        (FaultAction::answer(503, 1500, "later"), Some(503)),
-        (FaultAction::Html, Some(502)),
-        (FaultAction::Reset, None),
-    ] {
+    for (action, status) in
+        [(FaultAction::answer(503, 1500, "later"), Some(503)), (FaultAction::Html, Some(502)), (FaultAction::Reset, None)]
+    {
         let simulator = simulator();
-        simulator
-            .add_fault(FaultRule::after("POST", "/zones", action.clone()))
-            .expect("a good rule");
+        simulator.add_fault(FaultRule::after("POST", "/zones", action.clone())).expect("a good rule");
         let answer = attempt(&simulator, "POST", "/zones", Some(shop())).await;
         assert_eq!(answer.map(|answer| answer.status), status, "{action:?}");
         assert!(has_shop(&simulator), "{action:?}");
@@ -73,13 +67,9 @@ async fn the_same_answers_after_the_effect_hide_that_it_happened() {
 async fn the_faulty_answers_have_the_outline_of_real_ones() {
     let simulator = simulator();
     let rule = |action| FaultRule::before("GET", "/zones", action);
-    simulator
-        .add_fault(rule(FaultAction::answer(500, 1500, "Internal")))
-        .expect("a good rule");
+    simulator.add_fault(rule(FaultAction::answer(500, 1500, "Internal"))).expect("a good rule");
     assert_eq!(get(&simulator, "/zones").await.refusal(), (500, 1500));
-    simulator
-        .add_fault(rule(FaultAction::RateLimited { retry_after: 17 }))
-        .expect("a good rule");
+    simulator.add_fault(rule(FaultAction::RateLimited { retry_after: 17 })).expect("a good rule");
     let limited = get(&simulator, "/zones").await;
     assert_eq!((limited.refusal(), limited.header("retry-after")), ((429, 971), "17"));
     simulator.add_fault(rule(FaultAction::Html)).expect("a good rule");
@@ -91,20 +81,13 @@ async fn the_faulty_answers_have_the_outline_of_real_ones() {
 #[tokio::test]
 async fn a_call_held_before_its_effect_has_it_once_it_is_released() {
     let simulator = simulator();
-    simulator
-        .add_fault(FaultRule::before("POST", "/zones", FaultAction::Hold).named("wait"))
-        .expect("a good rule");
+    simulator.add_fault(FaultRule::before("POST", "/zones", FaultAction::Hold).named("wait")).expect("a good rule");
     let waiting = spawn_post(&simulator);
     until_held(&simulator, 1).await;
     assert!(!has_shop(&simulator));
     let held = simulator.held();
     assert_eq!(
-        (
-            held[0].method.as_str(),
-            held[0].path.as_str(),
-            held[0].when,
-            held[0].fault.as_str()
-        ),
+        (held[0].method.as_str(), held[0].path.as_str(), held[0].when, held[0].fault.as_str()),
         ("POST", "/zones", When::Before, "wait")
     );
     assert_eq!(simulator.calls()[0].status, None, "no answer yet");
@@ -119,18 +102,13 @@ async fn a_call_held_before_its_effect_has_it_once_it_is_released() {
 #[tokio::test]
 async fn a_call_held_after_its_effect_has_happened_already() {
     let simulator = simulator();
-    simulator
-        .add_fault(FaultRule::after("POST", "/zones", FaultAction::Hold))
-        .expect("a good rule");
+    simulator.add_fault(FaultRule::after("POST", "/zones", FaultAction::Hold)).expect("a good rule");
     let waiting = spawn_post(&simulator);
     until_held(&simulator, 1).await;
     assert!(has_shop(&simulator));
     assert_eq!(simulator.held()[0].when, When::After);
     assert_eq!(simulator.release_all(), 1);
-    assert_eq!(
-        waiting.await.expect("no panic").expect("an answer").result()["name"],
-        "bluepeak-shop.com"
-    );
+    assert_eq!(waiting.await.expect("no panic").expect("an answer").result()["name"], "bluepeak-shop.com");
 }
 
 #[tokio::test]
@@ -154,27 +132,20 @@ async fn a_caller_that_goes_away_takes_its_held_call_with_it() {
 #[tokio::test]
 async fn held_calls_are_dropped_when_the_simulator_stops() {
     let simulator = simulator();
-    simulator
-        .add_fault(FaultRule::after("POST", "/zones", FaultAction::Hold).times(0))
-        .expect("a good rule");
+    simulator.add_fault(FaultRule::after("POST", "/zones", FaultAction::Hold).times(0)).expect("a good rule");
     let waiting = spawn_post(&simulator);
     until_held(&simulator, 1).await;
     simulator.drop_held();
     assert!(waiting.await.expect("no panic").is_none(), "no answer");
     let later = attempt(&simulator, "POST", "/zones", Some(json!({"name": "other-shop.com"})));
-    assert!(
-        timeout(PATIENCE, later).await.expect("not held").is_none(),
-        "nor do later ones get one"
-    );
+    assert!(timeout(PATIENCE, later).await.expect("not held").is_none(), "nor do later ones get one");
     assert!(simulator.state().zone_named("other-shop.com").is_some());
 }
 
 #[tokio::test]
 async fn only_the_nth_call_and_the_ones_after_it_are_struck() {
     let simulator = simulator();
-    let rule = FaultRule::before("POST", "/zones/{zone}/dns_records", FaultAction::answer(500, 1, "no"))
-        .nth(2)
-        .times(2);
+    let rule = FaultRule::before("POST", "/zones/{zone}/dns_records", FaultAction::answer(500, 1, "no")).nth(2).times(2);
     simulator.add_fault(rule).expect("a good rule");
     let records = records_of(&simulator, "bluepeak-shop.com").await;
     let mut statuses = Vec::new();
@@ -193,12 +164,7 @@ async fn only_the_nth_call_and_the_ones_after_it_are_struck() {
 async fn a_rule_can_mean_one_zone_only() {
     let simulator = simulator();
     let (one, two) = (zone(&simulator, "one-shop.com").await, zone(&simulator, "two-shop.com").await);
-    let rule = FaultRule::before(
-        "*",
-        &format!("/zones/{one}"),
-        FaultAction::answer(403, 10000, "Authentication error"),
-    )
-    .times(0);
+    let rule = FaultRule::before("*", &format!("/zones/{one}"), FaultAction::answer(403, 10000, "Authentication error")).times(0);
     let id = simulator.add_fault(rule).expect("a good rule");
     for path in ["", "/dns_records", "/settings/ssl"] {
         assert_eq!(get(&simulator, &format!("/zones/{one}{path}")).await.refusal(), (403, 10000));
@@ -211,12 +177,8 @@ async fn a_rule_can_mean_one_zone_only() {
 #[tokio::test]
 async fn one_call_can_be_struck_on_both_sides() {
     let simulator = simulator();
-    simulator
-        .add_fault(FaultRule::before("POST", "/zones", FaultAction::Hold).named("first"))
-        .expect("a good rule");
-    simulator
-        .add_fault(FaultRule::before("POST", "/zones", FaultAction::Reset).named("shadowed"))
-        .expect("a good rule");
+    simulator.add_fault(FaultRule::before("POST", "/zones", FaultAction::Hold).named("first")).expect("a good rule");
+    simulator.add_fault(FaultRule::before("POST", "/zones", FaultAction::Reset).named("shadowed")).expect("a good rule");
     simulator
         .add_fault(FaultRule::after("POST", "/zones", FaultAction::answer(504, 0, "late")).named("second"))
         .expect("a good rule");
@@ -234,9 +196,7 @@ async fn one_call_can_be_struck_on_both_sides() {
 async fn a_delayed_call_is_answered_late_and_in_full() {
     let simulator = simulator();
     let delay = FaultAction::Delay { milliseconds: 60_000 };
-    simulator
-        .add_fault(FaultRule::before("POST", "/zones", delay))
-        .expect("a good rule");
+    simulator.add_fault(FaultRule::before("POST", "/zones", delay)).expect("a good rule");
     let start = tokio::time::Instant::now();
     post(&simulator, "/zones", shop()).await.result();
     assert_eq!(start.elapsed().as_secs(), 60);
@@ -250,17 +210,11 @@ async fn rules_are_added_shown_and_removed_over_http() {
     let added = control(&simulator, "POST", "/faults", Some(rule.clone())).await;
     assert_eq!((added.status, &added.body), (201, &json!({"id": "mine"})));
     let short = json!({"method": "GET", "path": "/zones", "action": {"status": 502, "code": 7, "message": "no"}});
-    assert_eq!(
-        control(&simulator, "POST", "/faults", Some(short)).await.body,
-        json!({"id": "fault-1"})
-    );
+    assert_eq!(control(&simulator, "POST", "/faults", Some(short)).await.body, json!({"id": "fault-1"}));
     get(&simulator, "/zones").await.refusal();
     let shown = control(&simulator, "GET", "/faults", None).await.body;
     assert_eq!(shown[0], json!({"rule": rule, "met": 0, "fired": 0}));
-    assert_eq!(
-        (&shown[1]["met"], &shown[1]["fired"], &shown[1]["rule"]["when"]),
-        (&json!(1), &json!(1), &json!("before"))
-    );
+    assert_eq!((&shown[1]["met"], &shown[1]["fired"], &shown[1]["rule"]["when"]), (&json!(1), &json!(1), &json!("before")));
     assert_eq!(control(&simulator, "DELETE", "/faults/mine", None).await.status, 204);
     assert_eq!(control(&simulator, "DELETE", "/faults/mine", None).await.status, 404);
     assert_eq!(control(&simulator, "DELETE", "/faults", None).await.status, 204);
@@ -276,22 +230,10 @@ async fn rules_that_cannot_work_are_refused_over_http() {
     for (body, status) in [
         (json!({"method": "GET", "path": "/zones"}), 422),
         (json!({"method": "GET", "path": "/zones", "action": {}}), 422),
-        (
-            json!({"method": "GET", "path": "/zones", "action": {"hold": true, "reset": true}}),
-            422,
-        ),
-        (
-            json!({"method": "GET", "path": "/zones", "action": {"hold": true}, "count": 1}),
-            422,
-        ),
-        (
-            json!({"method": "GET", "path": "/zones", "action": {"hold": true}, "when": "during"}),
-            422,
-        ),
-        (
-            json!({"method": "GET", "path": "/zones", "action": {"hold": true}, "nth": 0}),
-            400,
-        ),
+        (json!({"method": "GET", "path": "/zones", "action": {"hold": true, "reset": true}}), 422),
+        (json!({"method": "GET", "path": "/zones", "action": {"hold": true}, "count": 1}), 422),
+        (json!({"method": "GET", "path": "/zones", "action": {"hold": true}, "when": "during"}), 422),
+        (json!({"method": "GET", "path": "/zones", "action": {"hold": true}, "nth": 0}), 400),
         (json!({"method": "GET", "path": "zones", "action": {"hold": true}}), 400),
     ] {
         let answer = control(&simulator, "POST", "/faults", Some(body.clone())).await;
@@ -306,25 +248,14 @@ async fn rules_that_cannot_work_are_refused_over_http() {
 #[tokio::test]
 async fn held_calls_are_listed_and_released_over_http() {
     let simulator = simulator();
-    simulator
-        .add_fault(FaultRule::after("POST", "/zones", FaultAction::Hold).times(0).named("h"))
-        .expect("a good rule");
+    simulator.add_fault(FaultRule::after("POST", "/zones", FaultAction::Hold).times(0).named("h")).expect("a good rule");
     let (first, second) = (spawn_post(&simulator), spawn_post(&simulator));
     until_held(&simulator, 2).await;
     let held = control(&simulator, "GET", "/held", None).await.body;
-    assert_eq!(
-        held[0],
-        json!({"id": 1, "method": "POST", "path": "/zones", "when": "after", "fault": "h"})
-    );
-    assert_eq!(
-        control(&simulator, "POST", "/held/1/release", None).await.body,
-        json!({"released": 1})
-    );
+    assert_eq!(held[0], json!({"id": 1, "method": "POST", "path": "/zones", "when": "after", "fault": "h"}));
+    assert_eq!(control(&simulator, "POST", "/held/1/release", None).await.body, json!({"released": 1}));
     assert_eq!(control(&simulator, "POST", "/held/99/release", None).await.status, 404);
-    assert_eq!(
-        control(&simulator, "POST", "/held/release", None).await.body,
-        json!({"released": 1})
-    );
+    assert_eq!(control(&simulator, "POST", "/held/release", None).await.body, json!({"released": 1}));
     let mut statuses = Vec::new();
     for waiting in [first, second] {
         statuses.push(waiting.await.expect("no panic").expect("an answer").status);

@@ -1,9 +1,5 @@
 //! The Cloudflare simulator, driven over HTTP as a client would drive it: every refusal, every transaction, every fault.
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a failed expectation is a failed test"
-)]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a failed expectation is a failed test")]
 
 mod batch;
 mod calls;

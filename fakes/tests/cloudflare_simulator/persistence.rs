@@ -33,13 +33,9 @@ async fn a_restarted_simulator_has_the_same_world_and_the_same_future() {
     let path = file("restart");
     let first = open(&path);
     let records = records_of(&first, "oceanbreezestore.com").await;
-    post(
-        &first,
-        &records,
-        json!({"type": "CNAME", "name": "@", "content": "t.example.net", "proxied": true, "comment": "m"}),
-    )
-    .await
-    .result();
+    post(&first, &records, json!({"type": "CNAME", "name": "@", "content": "t.example.net", "proxied": true, "comment": "m"}))
+        .await
+        .result();
     post(
         &first,
         &records,
@@ -48,17 +44,11 @@ async fn a_restarted_simulator_has_the_same_world_and_the_same_future() {
     .await
     .result();
     let tunnels = tunnels_of(&first);
-    let id = post(&first, &tunnels, json!({"name": "storex-main", "config_src": "cloudflare"}))
-        .await
-        .id();
+    let id = post(&first, &tunnels, json!({"name": "storex-main", "config_src": "cloudflare"})).await.id();
     let config = json!({"config": {"ingress": [{"service": "http_status:404"}], "unknown": {"n": 2.5}}});
-    call(&first, "PUT", &format!("{tunnels}/{id}/configurations"), Some(config))
-        .await
-        .result();
+    call(&first, "PUT", &format!("{tunnels}/{id}/configurations"), Some(config)).await.result();
     first.attach_connector(&id).expect("live");
-    first
-        .set_zone_status("oceanbreezestore.com", ZoneStatus::Active)
-        .expect("known");
+    first.set_zone_status("oceanbreezestore.com", ZoneStatus::Active).expect("known");
     let gone = zone(&first, "gone-shop.com").await;
     call(&first, "DELETE", &format!("/zones/{gone}"), None).await.result();
     post(&first, "/zones", json!({"name": "com"})).await.refusal();
@@ -66,11 +56,7 @@ async fn a_restarted_simulator_has_the_same_world_and_the_same_future() {
     let second = open(&path);
     assert_eq!(second.state(), first.state());
     assert_eq!(second.counts().total, 0, "the journal belongs to the process");
-    assert_eq!(
-        zone(&second, "next-shop.com").await,
-        zone(&first, "next-shop.com").await,
-        "and ids go on alike"
-    );
+    assert_eq!(zone(&second, "next-shop.com").await, zone(&first, "next-shop.com").await, "and ids go on alike");
 }
 
 #[tokio::test]
@@ -92,13 +78,7 @@ async fn the_file_is_ahead_of_every_answer() {
     let simulator = open(&path);
     let records = records_of(&simulator, "bluepeak-shop.com").await;
     for number in 0..10 {
-        post(
-            &simulator,
-            &records,
-            json!({"type": "A", "name": format!("h{number}"), "content": "192.0.2.1"}),
-        )
-        .await
-        .result();
+        post(&simulator, &records, json!({"type": "A", "name": format!("h{number}"), "content": "192.0.2.1"})).await.result();
         assert_eq!(saved(&path), simulator.state());
         assert_eq!(saved(&path).zones[1].records.len(), number + 1);
     }
@@ -108,23 +88,16 @@ async fn the_file_is_ahead_of_every_answer() {
 async fn a_call_held_after_its_effect_is_in_the_file_already() {
     let path = file("held");
     let simulator = open(&path);
-    simulator
-        .add_fault(FaultRule::after("POST", "/zones", FaultAction::Hold))
-        .expect("a good rule");
+    simulator.add_fault(FaultRule::after("POST", "/zones", FaultAction::Hold)).expect("a good rule");
     let caller = simulator.clone();
     let waiting =
         tokio::spawn(async move { attempt(&caller, "POST", "/zones", Some(json!({"name": "bluepeak-shop.com"}))).await });
-    timeout(Duration::from_secs(30), simulator.until_held(1))
-        .await
-        .expect("held in time");
+    timeout(Duration::from_secs(30), simulator.until_held(1)).await.expect("held in time");
     assert!(saved(&path).zone_named("bluepeak-shop.com").is_some());
     waiting.abort();
 
     let restarted = open(&path);
-    assert_eq!(
-        get(&restarted, "/zones?name=bluepeak-shop.com").await.column("status"),
-        ["pending"]
-    );
+    assert_eq!(get(&restarted, "/zones?name=bluepeak-shop.com").await.column("status"), ["pending"]);
     assert_eq!(restarted.faults(), [], "a restarted simulator holds nothing");
 }
 
@@ -132,15 +105,11 @@ async fn a_call_held_after_its_effect_is_in_the_file_already() {
 async fn a_call_held_before_its_effect_is_not_in_the_file() {
     let path = file("not_yet");
     let simulator = open(&path);
-    simulator
-        .add_fault(FaultRule::before("POST", "/zones", FaultAction::Hold))
-        .expect("a good rule");
+    simulator.add_fault(FaultRule::before("POST", "/zones", FaultAction::Hold)).expect("a good rule");
     let caller = simulator.clone();
     let waiting =
         tokio::spawn(async move { attempt(&caller, "POST", "/zones", Some(json!({"name": "bluepeak-shop.com"}))).await });
-    timeout(Duration::from_secs(30), simulator.until_held(1))
-        .await
-        .expect("held in time");
+    timeout(Duration::from_secs(30), simulator.until_held(1)).await.expect("held in time");
     assert!(saved(&path).zone_named("bluepeak-shop.com").is_none());
     simulator.release_all();
     waiting.await.expect("no panic").expect("an answer").result();
@@ -198,10 +167,7 @@ fn a_loaded_world_keeps_its_primary_domain() {
     let path = file("primary");
     drop(builder().primary_domain("shops.de").state_file(&path).build().expect("built"));
     let again = builder().primary_domain("other.de").state_file(&path).build().expect("built");
-    assert_eq!(
-        again.state().zones.iter().map(|zone| zone.name.as_str()).collect::<Vec<_>>(),
-        ["shops.de"]
-    );
+    assert_eq!(again.state().zones.iter().map(|zone| zone.name.as_str()).collect::<Vec<_>>(), ["shops.de"]);
 }
 
 #[cfg(unix)]

@@ -16,15 +16,8 @@ async fn a_record_is_answered_in_canonical_spelling() {
     let made = post(&simulator, &records, sent).await;
     let shown = made.result();
     assert_eq!(shown["name"], "www.bluepeak-shop.com");
-    assert_eq!(
-        (&shown["type"], &shown["content"]),
-        (&json!("CNAME"), &json!("target.example.net"))
-    );
-    assert_eq!(
-        (&shown["proxied"], &shown["proxiable"], &shown["ttl"]),
-        (&json!(true), &json!(true), &json!(1)),
-        "automatic"
-    );
+    assert_eq!((&shown["type"], &shown["content"]), (&json!("CNAME"), &json!("target.example.net")));
+    assert_eq!((&shown["proxied"], &shown["proxiable"], &shown["ttl"]), (&json!(true), &json!(true), &json!(1)), "automatic");
     assert_eq!(shown["comment"], "storex/1 i=0badcafe s=12345 e=7");
     assert_eq!(shown["tags"], json!([]));
     assert_eq!(get(&simulator, &format!("{records}/{}", made.id())).await.result(), shown);
@@ -41,11 +34,7 @@ async fn names_may_be_the_apex_a_wildcard_relative_or_full() {
         ("shop.other.com", "shop.other.com.bluepeak-shop.com"),
     ] {
         let body = json!({"type": "CNAME", "name": name, "content": TARGET, "proxied": true});
-        assert_eq!(
-            post(&simulator, &records, body).await.result()["name"],
-            full,
-            "an apex CNAME is allowed too"
-        );
+        assert_eq!(post(&simulator, &records, body).await.result()["name"], full, "an apex CNAME is allowed too");
     }
 }
 
@@ -55,26 +44,11 @@ async fn every_supported_type_is_accepted() {
     let records = records_of(&simulator, "bluepeak-shop.com").await;
     for (body, content) in [
         (json!({"type": "A", "name": "a", "content": "192.0.2.1"}), "192.0.2.1"),
-        (
-            json!({"type": "AAAA", "name": "a", "content": "2001:DB8::0:1"}),
-            "2001:db8::1",
-        ),
-        (
-            json!({"type": "TXT", "name": "a", "content": "v=spf1 -all"}),
-            "\"v=spf1 -all\"",
-        ),
-        (
-            json!({"type": "MX", "name": "a", "content": "Mail.example.net.", "priority": 10}),
-            "mail.example.net",
-        ),
-        (
-            json!({"type": "NS", "name": "sub", "content": "ns.example.net"}),
-            "ns.example.net",
-        ),
-        (
-            json!({"type": "PTR", "name": "p", "content": "host.example.net"}),
-            "host.example.net",
-        ),
+        (json!({"type": "AAAA", "name": "a", "content": "2001:DB8::0:1"}), "2001:db8::1"),
+        (json!({"type": "TXT", "name": "a", "content": "v=spf1 -all"}), "\"v=spf1 -all\""),
+        (json!({"type": "MX", "name": "a", "content": "Mail.example.net.", "priority": 10}), "mail.example.net"),
+        (json!({"type": "NS", "name": "sub", "content": "ns.example.net"}), "ns.example.net"),
+        (json!({"type": "PTR", "name": "p", "content": "host.example.net"}), "host.example.net"),
         (
             json!({"type": "SRV", "name": "_sip._tcp", "data": {"priority": 1, "weight": 2, "port": 5060, "target": "Sip.example.net"}}),
             "1 2 5060 sip.example.net",
@@ -86,16 +60,9 @@ async fn every_supported_type_is_accepted() {
     ] {
         let made = post(&simulator, &records, body.clone()).await;
         assert_eq!(made.result()["content"], content, "{body}");
-        assert_eq!(
-            (&made.result()["ttl"], &made.result()["proxied"]),
-            (&json!(1), &json!(false)),
-            "the defaults"
-        );
+        assert_eq!((&made.result()["ttl"], &made.result()["proxied"]), (&json!(1), &json!(false)), "the defaults");
     }
-    assert_eq!(
-        get(&simulator, &format!("{records}?type=MX")).await.result()[0]["priority"],
-        10
-    );
+    assert_eq!(get(&simulator, &format!("{records}?type=MX")).await.result()[0]["priority"], 10);
 }
 
 #[tokio::test]
@@ -112,11 +79,7 @@ async fn patch_keeps_what_it_does_not_send_and_put_resets_it() {
         (&shown["content"], &shown["proxied"], &shown["comment"]),
         (&json!("two.example.net"), &json!(true), &json!("mine"))
     );
-    assert_eq!(
-        shown["comment_modified_on"],
-        made.result()["comment_modified_on"],
-        "the comment was not touched"
-    );
+    assert_eq!(shown["comment_modified_on"], made.result()["comment_modified_on"], "the comment was not touched");
     assert_eq!(shown["created_on"], made.result()["created_on"]);
     assert_ne!(shown["modified_on"], made.result()["modified_on"]);
 
@@ -149,27 +112,14 @@ async fn a_record_may_be_written_over_with_what_it_already_holds() {
 async fn a_deleted_record_is_gone_and_deleting_it_again_says_so() {
     let simulator = simulator();
     let records = records_of(&simulator, "bluepeak-shop.com").await;
-    let made = post(
-        &simulator,
-        &records,
-        json!({"type": "A", "name": "a", "content": "192.0.2.1"}),
-    )
-    .await;
+    let made = post(&simulator, &records, json!({"type": "A", "name": "a", "content": "192.0.2.1"})).await;
     let path = format!("{records}/{}", made.id());
-    assert_eq!(
-        call(&simulator, "DELETE", &path, None).await.result(),
-        &json!({"id": made.id()})
-    );
+    assert_eq!(call(&simulator, "DELETE", &path, None).await.result(), &json!({"id": made.id()}));
     for method in ["GET", "DELETE"] {
         assert_eq!(call(&simulator, method, &path, None).await.refusal(), (404, 81044));
     }
     for method in ["PUT", "PATCH"] {
-        assert_eq!(
-            call(&simulator, method, &path, Some(json!({"content": "192.0.2.2"})))
-                .await
-                .refusal(),
-            (404, 81044)
-        );
+        assert_eq!(call(&simulator, method, &path, Some(json!({"content": "192.0.2.2"}))).await.refusal(), (404, 81044));
     }
 }
 
@@ -192,12 +142,8 @@ async fn furnished() -> (Simulator, String) {
 #[tokio::test]
 async fn records_are_found_by_every_filter() {
     let (simulator, records) = furnished().await;
-    let (apex, www, mail, txt) = (
-        "CNAME bluepeak-shop.com",
-        "CNAME www.bluepeak-shop.com",
-        "A mail.bluepeak-shop.com",
-        "TXT bluepeak-shop.com",
-    );
+    let (apex, www, mail, txt) =
+        ("CNAME bluepeak-shop.com", "CNAME www.bluepeak-shop.com", "A mail.bluepeak-shop.com", "TXT bluepeak-shop.com");
     for (query, found) in [
         ("", vec![apex, www, mail, txt]),
         ("type=cname", vec![apex, www]),
@@ -231,12 +177,8 @@ async fn records_are_found_by_every_filter() {
         ("order=name", vec![apex, txt, mail, www]),
     ] {
         let answer = get(&simulator, &format!("{records}?{query}")).await;
-        let shown: Vec<String> = answer
-            .column("type")
-            .iter()
-            .zip(answer.column("name"))
-            .map(|(kind, name)| format!("{kind} {name}"))
-            .collect();
+        let shown: Vec<String> =
+            answer.column("type").iter().zip(answer.column("name")).map(|(kind, name)| format!("{kind} {name}")).collect();
         assert_eq!(shown, found, "{query}");
     }
 }
@@ -254,13 +196,7 @@ async fn record_pages_are_a_hundred_long_unless_wished_otherwise() {
     let simulator = simulator();
     let records = records_of(&simulator, "bluepeak-shop.com").await;
     for number in 0..130 {
-        post(
-            &simulator,
-            &records,
-            json!({"type": "A", "name": format!("h{number}"), "content": "192.0.2.1"}),
-        )
-        .await
-        .result();
+        post(&simulator, &records, json!({"type": "A", "name": format!("h{number}"), "content": "192.0.2.1"})).await.result();
     }
     let first = get(&simulator, &records).await;
     assert_eq!(
@@ -268,17 +204,6 @@ async fn record_pages_are_a_hundred_long_unless_wished_otherwise() {
         json!({"page": 1, "per_page": 100, "count": 100, "total_count": 130, "total_pages": 2})
     );
     assert_eq!(get(&simulator, &format!("{records}?page=2")).await.column("name").len(), 30);
-    assert_eq!(
-        get(&simulator, &format!("{records}?per_page=1000"))
-            .await
-            .column("name")
-            .len(),
-        130
-    );
-    assert_eq!(
-        get(&simulator, &format!("{records}?per_page=1&page=130"))
-            .await
-            .column("name"),
-        ["h129.bluepeak-shop.com"]
-    );
+    assert_eq!(get(&simulator, &format!("{records}?per_page=1000")).await.column("name").len(), 130);
+    assert_eq!(get(&simulator, &format!("{records}?per_page=1&page=130")).await.column("name"), ["h129.bluepeak-shop.com"]);
 }

@@ -20,80 +20,28 @@ const INVALID: &[(&str, i64, i64)] = &[
     (r#"{"type": "CNAME", "name": "a", "content": "not a host"}"#, 1004, 9007),
     (r#"{"type": "CNAME", "name": "a", "content": "192.0.2.1"}"#, 1004, 9007),
     (r#"{"type": "CNAME", "name": "a", "content": "https://a.b"}"#, 1004, 9007),
-    (
-        r#"{"type": "CNAME", "name": "a", "content": "A.bluepeak-shop.com."}"#,
-        1004,
-        9039,
-    ),
-    (
-        r#"{"type": "CNAME", "name": "@", "content": "bluepeak-shop.com"}"#,
-        1004,
-        9039,
-    ),
+    (r#"{"type": "CNAME", "name": "a", "content": "A.bluepeak-shop.com."}"#, 1004, 9039),
+    (r#"{"type": "CNAME", "name": "@", "content": "bluepeak-shop.com"}"#, 1004, 9039),
     (r#"{"type": "NS", "name": "sub", "content": "192.0.2.1"}"#, 1004, 9008),
-    (
-        r#"{"type": "MX", "name": "a", "content": "192.0.2.1", "priority": 1}"#,
-        1004,
-        9009,
-    ),
+    (r#"{"type": "MX", "name": "a", "content": "192.0.2.1", "priority": 1}"#, 1004, 9009),
     (r#"{"type": "MX", "name": "a", "content": "mail.b.com"}"#, 1004, 9101),
-    (
-        r#"{"type": "MX", "name": "a", "content": "mail.b.com", "priority": 65536}"#,
-        1004,
-        9101,
-    ),
+    (r#"{"type": "MX", "name": "a", "content": "mail.b.com", "priority": 65536}"#, 1004, 9101),
     (r#"{"type": "TXT", "name": "a", "content": ""}"#, 1004, 9002),
     (r#"{"type": "TXT", "name": "a", "content": "\"open"}"#, 1004, 9002),
     (r#"{"type": "SRV", "name": "_a._tcp", "content": "1 2 3 host"}"#, 1004, 9101),
-    (
-        r#"{"type": "SRV", "name": "_a._tcp", "data": {"priority": 1, "weight": 1, "port": 1}}"#,
-        1004,
-        9101,
-    ),
+    (r#"{"type": "SRV", "name": "_a._tcp", "data": {"priority": 1, "weight": 1, "port": 1}}"#, 1004, 9101),
     (r#"{"type": "A", "name": "a", "content": "192.0.2.1", "ttl": 0}"#, 1004, 9021),
     (r#"{"type": "A", "name": "a", "content": "192.0.2.1", "ttl": 59}"#, 1004, 9021),
-    (
-        r#"{"type": "A", "name": "a", "content": "192.0.2.1", "ttl": 86401}"#,
-        1004,
-        9021,
-    ),
+    (r#"{"type": "A", "name": "a", "content": "192.0.2.1", "ttl": 86401}"#, 1004, 9021),
     (r#"{"type": "TXT", "name": "a", "content": "x", "proxied": true}"#, 1004, 9041),
-    (
-        r#"{"type": "MX", "name": "a", "content": "m.b.com", "priority": 1, "proxied": true}"#,
-        1004,
-        9041,
-    ),
-    (
-        r#"{"type": "A", "name": "a", "content": "10.1.2.3", "proxied": true}"#,
-        1004,
-        9003,
-    ),
-    (
-        r#"{"type": "A", "name": "a", "content": "127.0.0.1", "proxied": true}"#,
-        1004,
-        9003,
-    ),
-    (
-        r#"{"type": "AAAA", "name": "a", "content": "fd00::1", "proxied": true}"#,
-        1004,
-        9003,
-    ),
-    (
-        r#"{"type": "A", "name": "a", "content": "192.0.2.1", "tags": ["team:ops"]}"#,
-        1004,
-        9300,
-    ),
-    (
-        r#"{"type": "A", "name": "a", "content": "192.0.2.1", "comment": "two\nlines"}"#,
-        9312,
-        0,
-    ),
+    (r#"{"type": "MX", "name": "a", "content": "m.b.com", "priority": 1, "proxied": true}"#, 1004, 9041),
+    (r#"{"type": "A", "name": "a", "content": "10.1.2.3", "proxied": true}"#, 1004, 9003),
+    (r#"{"type": "A", "name": "a", "content": "127.0.0.1", "proxied": true}"#, 1004, 9003),
+    (r#"{"type": "AAAA", "name": "a", "content": "fd00::1", "proxied": true}"#, 1004, 9003),
+    (r#"{"type": "A", "name": "a", "content": "192.0.2.1", "tags": ["team:ops"]}"#, 1004, 9300),
+    (r#"{"type": "A", "name": "a", "content": "192.0.2.1", "comment": "two\nlines"}"#, 9312, 0),
     (r#"{"type": "A", "name": "a", "content": "192.0.2.1", "ttl": "60"}"#, 9207, 0),
-    (
-        r#"{"type": "A", "name": "a", "content": "192.0.2.1", "proxied": "yes"}"#,
-        9207,
-        0,
-    ),
+    (r#"{"type": "A", "name": "a", "content": "192.0.2.1", "proxied": "yes"}"#, 9207, 0),
 ];
 
 #[tokio::test]
@@ -133,12 +81,7 @@ async fn a_paid_plan_has_longer_comments_and_tags() {
     let tags: Vec<String> = (0..20).map(|number| format!("tag{number}:v")).collect();
     let body = |comment: usize, tags: Value| json!({"type": "A", "name": "a", "content": "192.0.2.1", "comment": "x".repeat(comment), "tags": tags});
     assert_eq!(post(&simulator, &records, body(501, json!([]))).await.refusal(), (400, 9313));
-    let over = post(
-        &simulator,
-        &records,
-        body(1, json!([tags.clone(), vec!["more:v".to_owned()]].concat())),
-    )
-    .await;
+    let over = post(&simulator, &records, body(1, json!([tags.clone(), vec!["more:v".to_owned()]].concat()))).await;
     assert_eq!((over.refusal(), over.cause()), ((400, 1004), 9300));
     assert_eq!(over.message(), "DNS record has 21 tags, exceeding the quota of 20.");
     let odd = post(&simulator, &records, body(1, json!(["with space:v"]))).await;
@@ -209,10 +152,7 @@ async fn a_change_is_held_to_the_same_rules_as_a_new_record() {
     let simulator = simulator();
     let records = records_of(&simulator, "bluepeak-shop.com").await;
     post(&simulator, &records, sample("CNAME", "www", false)).await.result();
-    let path = format!(
-        "{records}/{}",
-        post(&simulator, &records, sample("A", "mail", false)).await.id()
-    );
+    let path = format!("{records}/{}", post(&simulator, &records, sample("A", "mail", false)).await.id());
     let before = simulator.state();
     for (method, body, code) in [
         ("PATCH", json!({"name": "www"}), 81054),
@@ -222,11 +162,7 @@ async fn a_change_is_held_to_the_same_rules_as_a_new_record() {
         ("PUT", json!({"content": "192.0.2.9"}), 1004),
         ("PATCH", json!({"ttl": 7}), 1004),
     ] {
-        assert_eq!(
-            call(&simulator, method, &path, Some(body.clone())).await.refusal(),
-            (400, code),
-            "{method} {body}"
-        );
+        assert_eq!(call(&simulator, method, &path, Some(body.clone())).await.refusal(), (400, code), "{method} {body}");
     }
     assert_eq!(simulator.state(), before);
 }
@@ -244,11 +180,7 @@ async fn an_identical_record_is_refused_with_the_new_or_the_older_code() {
             assert_eq!(post(&simulator, &records, body).await.refusal(), (400, code), "{kind}");
         }
         let spelled = json!({"type": "TXT", "name": "OF-TXT.bluepeak-shop.com.", "content": "\"one\"", "comment": "other"});
-        assert_eq!(
-            post(&simulator, &records, spelled).await.refusal(),
-            (400, code),
-            "in another spelling"
-        );
+        assert_eq!(post(&simulator, &records, spelled).await.refusal(), (400, code), "in another spelling");
     }
 }
 
@@ -257,20 +189,12 @@ async fn the_free_plan_ends_at_two_hundred_records() {
     let simulator = simulator();
     let records = records_of(&simulator, "bluepeak-shop.com").await;
     for number in 0..200 {
-        post(
-            &simulator,
-            &records,
-            json!({"type": "A", "name": format!("h{number}"), "content": "192.0.2.1"}),
-        )
-        .await
-        .result();
+        post(&simulator, &records, json!({"type": "A", "name": format!("h{number}"), "content": "192.0.2.1"})).await.result();
     }
     let over = json!({"type": "A", "name": "over", "content": "192.0.2.1"});
     assert_eq!(post(&simulator, &records, over.clone()).await.refusal(), (400, 81045));
     let first = get(&simulator, &records).await.column("id")[0].clone();
-    call(&simulator, "PATCH", &format!("{records}/{first}"), Some(json!({"ttl": 60})))
-        .await
-        .result();
+    call(&simulator, "PATCH", &format!("{records}/{first}"), Some(json!({"ttl": 60}))).await.result();
     call(&simulator, "DELETE", &format!("{records}/{first}"), None).await.result();
     post(&simulator, &records, over).await.result();
 }

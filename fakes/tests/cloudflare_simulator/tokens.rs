@@ -9,19 +9,13 @@ async fn verify_says_in_a_message_that_the_token_is_active() {
     let answer = get(&simulator(), "/user/tokens/verify").await;
     assert_eq!(answer.result()["status"], "active");
     assert_eq!(answer.id().len(), 32);
-    assert_eq!(
-        answer.body["messages"][0]["code"], 10000,
-        "the code of an error, in a success"
-    );
+    assert_eq!(answer.body["messages"][0]["code"], 10000, "the code of an error, in a success");
     assert_eq!(answer.body["errors"], serde_json::json!([]));
 }
 
 #[tokio::test]
 async fn each_verify_route_knows_only_its_own_kind_of_token() {
-    let owned = builder()
-        .token_with(TokenSettings::new("of-the-account").kind(TokenKind::Account))
-        .build()
-        .expect("built");
+    let owned = builder().token_with(TokenSettings::new("of-the-account").kind(TokenKind::Account)).build().expect("built");
     let account = format!("/accounts/{}/tokens/verify", owned.account().id);
     for (token, path, status) in [
         (TOKEN, "/user/tokens/verify", 200),
@@ -29,37 +23,20 @@ async fn each_verify_route_knows_only_its_own_kind_of_token() {
         ("of-the-account", "/user/tokens/verify", 401),
         ("of-the-account", account.as_str(), 200),
     ] {
-        let answer = raw(&owned, "GET", path, Some(&format!("Bearer {token}")), None)
-            .await
-            .expect("an answer");
+        let answer = raw(&owned, "GET", path, Some(&format!("Bearer {token}")), None).await.expect("an answer");
         assert_eq!(answer.status, status, "{token} {path}: {}", answer.text);
         if status == 401 {
             assert_eq!(answer.refusal(), (401, 1000));
         }
     }
-    let foreign = raw(
-        &owned,
-        "GET",
-        &account.replace(char::is_numeric, "0"),
-        Some("Bearer of-the-account"),
-        None,
-    )
-    .await;
+    let foreign = raw(&owned, "GET", &account.replace(char::is_numeric, "0"), Some("Bearer of-the-account"), None).await;
     assert_eq!(foreign.expect("an answer").refusal(), (403, 10000));
 }
 
 #[tokio::test]
 async fn a_header_that_is_no_bearer_token_is_malformed() {
     let simulator = simulator();
-    for header in [
-        "Bearer",
-        "Bearer ",
-        TOKEN,
-        "Basic dXNlcg==",
-        "Bearer two words",
-        "Bearer \"quoted\"",
-        "bearer x",
-    ] {
+    for header in ["Bearer", "Bearer ", TOKEN, "Basic dXNlcg==", "Bearer two words", "Bearer \"quoted\"", "bearer x"] {
         let answer = raw(&simulator, "GET", "/zones", Some(header), None).await.expect("an answer");
         assert_eq!((answer.refusal(), answer.cause()), ((400, 6003), 6111), "{header}");
     }
@@ -71,9 +48,7 @@ async fn a_header_that_is_no_bearer_token_is_malformed() {
 async fn an_unknown_token_is_invalid_on_verify_and_forbidden_elsewhere() {
     let simulator = simulator();
     for (path, refusal) in [("/user/tokens/verify", (401, 1000)), ("/zones", (403, 10000))] {
-        let answer = raw(&simulator, "GET", path, Some("Bearer somebody-else"), None)
-            .await
-            .expect("an answer");
+        let answer = raw(&simulator, "GET", path, Some("Bearer somebody-else"), None).await.expect("an answer");
         assert_eq!(answer.refusal(), refusal, "{path}");
     }
 }
@@ -81,9 +56,7 @@ async fn an_unknown_token_is_invalid_on_verify_and_forbidden_elsewhere() {
 #[tokio::test]
 async fn a_disabled_token_says_so_on_verify_and_may_do_nothing() {
     for (status, word) in [(TokenStatus::Disabled, "disabled"), (TokenStatus::Expired, "expired")] {
-        let token = TokenSettings::new(TOKEN)
-            .status(status)
-            .expires_on("2026-02-03T04:05:06Z".parse().expect("a date"));
+        let token = TokenSettings::new(TOKEN).status(status).expires_on("2026-02-03T04:05:06Z".parse().expect("a date"));
         let simulator = Simulator::builder().token_with(token).build().expect("built");
         let verified = get(&simulator, "/user/tokens/verify").await;
         assert_eq!(verified.result()["status"], word);
@@ -120,14 +93,8 @@ async fn a_missing_permission_forbids_its_routes_and_no_others() {
 fn a_simulator_without_a_usable_token_or_domain_is_not_built() {
     for (built, text) in [
         (Simulator::builder().build(), "the simulator needs at least one token"),
-        (
-            Simulator::builder().token("two words").build(),
-            "a token may hold letters, digits and -._~+/ only",
-        ),
-        (
-            builder().primary_domain("shop.test").build(),
-            "\"shop.test\" cannot be the primary domain",
-        ),
+        (Simulator::builder().token("two words").build(), "a token may hold letters, digits and -._~+/ only"),
+        (builder().primary_domain("shop.test").build(), "\"shop.test\" cannot be the primary domain"),
     ] {
         assert_eq!(built.expect_err(text).to_string(), text);
     }

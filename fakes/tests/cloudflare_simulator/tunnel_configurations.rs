@@ -8,13 +8,7 @@ use crate::client::{Answer, call, get, post, simulator, tunnels_of};
 async fn tunnel() -> (Simulator, String) {
     let simulator = simulator();
     let tunnels = tunnels_of(&simulator);
-    let id = post(
-        &simulator,
-        &tunnels,
-        json!({"name": "storex-main", "config_src": "cloudflare"}),
-    )
-    .await
-    .id();
+    let id = post(&simulator, &tunnels, json!({"name": "storex-main", "config_src": "cloudflare"})).await.id();
     let path = format!("{tunnels}/{id}/configurations");
     (simulator, path)
 }
@@ -27,28 +21,18 @@ async fn put(simulator: &Simulator, path: &str, config: Value) -> Answer {
 async fn every_put_raises_the_version_and_the_last_writer_wins() {
     let (simulator, path) = tunnel().await;
     let fresh = get(&simulator, &path).await;
-    assert_eq!(
-        (&fresh.result()["version"], &fresh.result()["config"]),
-        (&json!(0), &Value::Null)
-    );
+    assert_eq!((&fresh.result()["version"], &fresh.result()["config"]), (&json!(0), &Value::Null));
     let first = json!({"ingress": [{"service": "http://127.0.0.1:3000"}]});
     let second = json!({"ingress": [{"service": "http_status:404"}]});
     for (config, version) in [(&first, 1), (&first, 2), (&second, 3)] {
         let answer = put(&simulator, &path, config.clone()).await;
         let shown = answer.result();
-        assert_eq!(
-            (&shown["version"], &shown["source"]),
-            (&json!(version), &json!("cloudflare")),
-            "also when nothing changed"
-        );
+        assert_eq!((&shown["version"], &shown["source"]), (&json!(version), &json!("cloudflare")), "also when nothing changed");
         assert_eq!(shown["config"]["ingress"], config["ingress"]);
     }
     let seen = get(&simulator, &path).await;
     assert_eq!(seen.result()["version"], 3);
-    assert_eq!(
-        seen.result()["config"],
-        json!({"ingress": second["ingress"], "warp-routing": {"enabled": false}})
-    );
+    assert_eq!(seen.result()["config"], json!({"ingress": second["ingress"], "warp-routing": {"enabled": false}}));
 }
 
 #[tokio::test]
@@ -87,11 +71,8 @@ async fn documents_cloudflared_runs_are_accepted() {
     ] {
         put(&simulator, &path, json!({"ingress": [rule, last]})).await.result();
     }
-    for config in [
-        json!({}),
-        json!({"ingress": null}),
-        json!({"ingress": [{"hostname": "*", "service": "http://127.0.0.1:1"}]}),
-    ] {
+    for config in [json!({}), json!({"ingress": null}), json!({"ingress": [{"hostname": "*", "service": "http://127.0.0.1:1"}]})]
+    {
         put(&simulator, &path, config).await.result();
     }
 }
@@ -117,14 +98,8 @@ const RULES: &[(&str, &str)] = &[
         r#"{"hostname":"**.com","service":"http://a"}"#,
         "Validation failed: Hostname patterns can have at most one wildcard character (\"*\") and it can only be used for subdomains, e.g. \"*.example.com\"",
     ),
-    (
-        r#"{"hostname":"a.com:443","service":"http://a"}"#,
-        "Validation failed: Hostname cannot contain a port",
-    ),
-    (
-        r#"{"hostname":"[::1]:443","service":"http://a"}"#,
-        "Validation failed: Hostname cannot contain a port",
-    ),
+    (r#"{"hostname":"a.com:443","service":"http://a"}"#, "Validation failed: Hostname cannot contain a port"),
+    (r#"{"hostname":"[::1]:443","service":"http://a"}"#, "Validation failed: Hostname cannot contain a port"),
     (
         r#"{"hostname":"a.com","path":"*/x","service":"http://a"}"#,
         "Validation failed: Rule #1 has an invalid regex: error parsing regexp: missing argument to repetition operator: `*`",
@@ -133,10 +108,7 @@ const RULES: &[(&str, &str)] = &[
         r#"{"hostname":"a.com","service":"localhost:8000"}"#,
         "Validation failed: localhost:8000 is an invalid address, please make sure it has a scheme and a hostname",
     ),
-    (
-        r#"{"hostname":"a.com"}"#,
-        "Validation failed:  is an invalid address, please make sure it has a scheme and a hostname",
-    ),
+    (r#"{"hostname":"a.com"}"#, "Validation failed:  is an invalid address, please make sure it has a scheme and a hostname"),
     (
         r#"{"hostname":"a.com","service":"http://"}"#,
         "Validation failed: http:// is an invalid address, please make sure it has a scheme and a hostname",
@@ -157,14 +129,8 @@ const RULES: &[(&str, &str)] = &[
         r#"{"hostname":"a.com","service":"http://a:eighty"}"#,
         "Validation failed: parse \"http://a:eighty\": invalid port \":eighty\" after host",
     ),
-    (
-        r#"{"hostname":"a.com","service":"http_status:99"}"#,
-        "Validation failed: invalid HTTP status code: 99",
-    ),
-    (
-        r#"{"hostname":"a.com","service":"http_status:teapot"}"#,
-        "Validation failed: invalid HTTP status code: teapot",
-    ),
+    (r#"{"hostname":"a.com","service":"http_status:99"}"#, "Validation failed: invalid HTTP status code: 99"),
+    (r#"{"hostname":"a.com","service":"http_status:teapot"}"#, "Validation failed: invalid HTTP status code: teapot"),
     (
         r#"{"hostname":"a.com","service":"http://a","originRequest":{"access":{"required":true,"audTag":["x"]}}}"#,
         "Validation failed: access.TeamName cannot be blank when access.audTags are present",
@@ -189,10 +155,7 @@ const RULES: &[(&str, &str)] = &[
         r#"{"hostname":7,"service":"http://a"}"#,
         "json: cannot unmarshal value into Go struct field ingress.hostname of type string",
     ),
-    (
-        r#""a.com""#,
-        "json: cannot unmarshal value into Go struct field ingress of type config.UnvalidatedIngressRule",
-    ),
+    (r#""a.com""#, "json: cannot unmarshal value into Go struct field ingress of type config.UnvalidatedIngressRule"),
 ];
 
 #[tokio::test]
@@ -206,14 +169,8 @@ async fn rules_cloudflared_refuses_are_refused_in_its_words_and_change_nothing()
         assert_eq!(answer.message(), format!("Bad Configuration: {text}"));
     }
     for (config, text) in [
-        (
-            json!({"ingress": []}),
-            "Validation failed: The config file doesn't contain any ingress rules",
-        ),
-        (
-            json!({"ingress": [{"hostname": "a.com", "service": "http://a"}]}),
-            CATCH_ALL_TEXT,
-        ),
+        (json!({"ingress": []}), "Validation failed: The config file doesn't contain any ingress rules"),
+        (json!({"ingress": [{"hostname": "a.com", "service": "http://a"}]}), CATCH_ALL_TEXT),
         (json!({"ingress": [{"path": "/x", "service": "http://a"}]}), CATCH_ALL_TEXT),
         (
             json!({"ingress": {}}),
@@ -236,9 +193,8 @@ async fn rules_cloudflared_refuses_are_refused_in_its_words_and_change_nothing()
 #[tokio::test]
 async fn a_document_of_a_thousand_rules_is_accepted_and_its_first_bad_rule_named() {
     let (simulator, path) = tunnel().await;
-    let mut rules: Vec<Value> = (0..1000)
-        .map(|n| json!({"hostname": format!("s{n}.shop.com"), "service": "http://127.0.0.1:4001"}))
-        .collect();
+    let mut rules: Vec<Value> =
+        (0..1000).map(|n| json!({"hostname": format!("s{n}.shop.com"), "service": "http://127.0.0.1:4001"})).collect();
     rules.push(json!({"service": "http_status:404"}));
     put(&simulator, &path, json!({"ingress": rules})).await.result();
     rules[500]["hostname"] = json!("");

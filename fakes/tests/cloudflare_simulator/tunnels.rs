@@ -8,30 +8,18 @@ use crate::client::{call, control, get, post, simulator, tunnels_of};
 async fn a_new_tunnel_is_inactive_and_comes_with_its_token() {
     let simulator = simulator();
     let tunnels = tunnels_of(&simulator);
-    let made = post(
-        &simulator,
-        &tunnels,
-        json!({"name": "storex-main", "config_src": "cloudflare"}),
-    )
-    .await;
+    let made = post(&simulator, &tunnels, json!({"name": "storex-main", "config_src": "cloudflare"})).await;
     let shown = made.result();
     assert_eq!(
         (&shown["status"], &shown["config_src"], &shown["tun_type"]),
         (&json!("inactive"), &json!("cloudflare"), &json!("cfd_tunnel"))
     );
-    assert_eq!(
-        (&shown["deleted_at"], &shown["account_tag"]),
-        (&Value::Null, &json!(simulator.account().id))
-    );
+    assert_eq!((&shown["deleted_at"], &shown["account_tag"]), (&Value::Null, &json!(simulator.account().id)));
     assert_eq!(made.id().len(), 36);
     let token = get(&simulator, &format!("{tunnels}/{}/token", made.id())).await;
     assert_eq!(token.result(), &shown["token"], "the same token, as a bare string");
     let seen = get(&simulator, &format!("{tunnels}/{}", made.id())).await;
-    assert_eq!(
-        seen.result()["token"],
-        Value::Null,
-        "only the answer to the creation holds it"
-    );
+    assert_eq!(seen.result()["token"], Value::Null, "only the answer to the creation holds it");
     let connections = get(&simulator, &format!("{tunnels}/{}/connections", made.id())).await;
     assert_eq!(connections.result(), &json!([]));
 }
@@ -40,12 +28,7 @@ async fn a_new_tunnel_is_inactive_and_comes_with_its_token() {
 async fn the_token_is_base64_of_account_tunnel_and_secret() {
     let simulator = simulator();
     let secret = "AQIDBAUGBwgBAgMEBQYHCAECAwQFBgcIAQIDBAUGBwg=";
-    let made = post(
-        &simulator,
-        &tunnels_of(&simulator),
-        json!({"name": "mine", "tunnel_secret": secret}),
-    )
-    .await;
+    let made = post(&simulator, &tunnels_of(&simulator), json!({"name": "mine", "tunnel_secret": secret})).await;
     let token = made.result()["token"].as_str().expect("text").to_owned();
     let decoded: Value = serde_json::from_slice(&decode(&token)).expect("JSON");
     assert_eq!(decoded, json!({"a": simulator.account().id, "t": made.id(), "s": secret}));
@@ -56,15 +39,10 @@ async fn the_token_is_base64_of_account_tunnel_and_secret() {
 fn decode(text: &str) -> Vec<u8> {
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let value = |symbol| alphabet.find(symbol).expect("a symbol of the alphabet");
-    let bits = text
-        .trim_end_matches('=')
-        .chars()
-        .map(value)
-        .flat_map(|value| (0..6).rev().map(move |bit| (value >> bit) & 1 == 1));
+    let bits =
+        text.trim_end_matches('=').chars().map(value).flat_map(|value| (0..6).rev().map(move |bit| (value >> bit) & 1 == 1));
     let bits: Vec<bool> = bits.collect();
-    bits.chunks_exact(8)
-        .map(|byte| byte.iter().fold(0, |sum, bit| sum * 2 + u8::from(*bit)))
-        .collect()
+    bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |sum, bit| sum * 2 + u8::from(*bit))).collect()
 }
 
 #[tokio::test]
@@ -109,11 +87,7 @@ async fn a_deleted_tunnel_can_be_seen_and_nothing_else() {
         ("PUT", "/configurations", Some(config)),
         ("GET", "/connections", None),
     ] {
-        assert_eq!(
-            call(&simulator, method, &format!("{path}{rest}"), body).await.refusal(),
-            (404, 1003),
-            "{method} {rest}"
-        );
+        assert_eq!(call(&simulator, method, &format!("{path}{rest}"), body).await.refusal(), (404, 1003), "{method} {rest}");
     }
 }
 
@@ -131,22 +105,14 @@ async fn tunnels_that_cannot_be_made_are_refused_and_leave_no_trace() {
         json!({"name": "a", "tunnel_secret": "c2hvcnQ="}),
         json!({"name": "a", "tunnel_secret": "not base64, but long enough to be a secret!!"}),
     ] {
-        assert_eq!(
-            post(&simulator, &tunnels, body.clone()).await.refusal(),
-            (400, 1001),
-            "{body}"
-        );
+        assert_eq!(post(&simulator, &tunnels, body.clone()).await.refusal(), (400, 1001), "{body}");
     }
     let foreign = format!("/accounts/{}/cfd_tunnel", "0".repeat(32));
     assert_eq!(post(&simulator, &foreign, json!({"name": "a"})).await.refusal(), (403, 10000));
     assert_eq!(get(&simulator, &foreign).await.refusal(), (403, 10000));
     let unknown = format!("{tunnels}/f70ff985-a4ef-4643-bbbc-4a0ed4fc8415");
     assert_eq!(get(&simulator, &unknown).await.refusal(), (404, 1003));
-    assert_eq!(
-        get(&simulator, &format!("{tunnels}/storex-main")).await.refusal(),
-        (404, 7003),
-        "a name is no id"
-    );
+    assert_eq!(get(&simulator, &format!("{tunnels}/storex-main")).await.refusal(), (404, 7003), "a name is no id");
     assert_eq!(simulator.state(), before);
 }
 
@@ -154,14 +120,10 @@ async fn tunnels_that_cannot_be_made_are_refused_and_leave_no_trace() {
 async fn a_tunnel_with_connectors_is_deleted_only_after_they_are_dropped() {
     let simulator = simulator();
     let tunnels = tunnels_of(&simulator);
-    let id = post(&simulator, &tunnels, json!({"name": "busy", "config_src": "cloudflare"}))
-        .await
-        .id();
+    let id = post(&simulator, &tunnels, json!({"name": "busy", "config_src": "cloudflare"})).await.id();
     let path = format!("{tunnels}/{id}");
     let config = json!({"config": {"ingress": [{"service": "http_status:404"}]}});
-    call(&simulator, "PUT", &format!("{path}/configurations"), Some(config))
-        .await
-        .result();
+    call(&simulator, "PUT", &format!("{path}/configurations"), Some(config)).await.result();
     let client = simulator.attach_connector(&id).expect("a live tunnel");
 
     assert_eq!(get(&simulator, &path).await.result()["status"], "healthy");
@@ -171,22 +133,9 @@ async fn a_tunnel_with_connectors_is_deleted_only_after_they_are_dropped() {
     assert_eq!(connector["conns"].as_array().map(Vec::len), Some(4));
     assert_eq!(call(&simulator, "DELETE", &path, None).await.refusal(), (400, 1022));
 
-    call(
-        &simulator,
-        "DELETE",
-        &format!("{path}/connections?client_id={}", "0".repeat(32)),
-        None,
-    )
-    .await
-    .result();
-    assert_eq!(
-        call(&simulator, "DELETE", &path, None).await.refusal(),
-        (400, 1022),
-        "another connector was meant"
-    );
-    call(&simulator, "DELETE", &format!("{path}/connections"), None)
-        .await
-        .result();
+    call(&simulator, "DELETE", &format!("{path}/connections?client_id={}", "0".repeat(32)), None).await.result();
+    assert_eq!(call(&simulator, "DELETE", &path, None).await.refusal(), (400, 1022), "another connector was meant");
+    call(&simulator, "DELETE", &format!("{path}/connections"), None).await.result();
     assert_eq!(get(&simulator, &path).await.result()["status"], "down");
     call(&simulator, "DELETE", &path, None).await.result();
     assert!(simulator.attach_connector(&id).is_err() && simulator.detach_connectors(&id).is_err());
@@ -199,15 +148,8 @@ async fn cascade_deletes_a_tunnel_with_its_connectors() {
     let id = post(&simulator, &tunnels, json!({"name": "busy"})).await.id();
     let attached = control(&simulator, "POST", &format!("/tunnels/{id}/connectors"), None).await;
     assert_eq!(attached.status, 201);
-    call(&simulator, "DELETE", &format!("{tunnels}/{id}?cascade=true"), None)
-        .await
-        .result();
-    assert!(
-        simulator
-            .state()
-            .tunnel(&id)
-            .is_some_and(|tunnel| tunnel.connectors.is_empty() && tunnel.deleted_at.is_some())
-    );
+    call(&simulator, "DELETE", &format!("{tunnels}/{id}?cascade=true"), None).await.result();
+    assert!(simulator.state().tunnel(&id).is_some_and(|tunnel| tunnel.connectors.is_empty() && tunnel.deleted_at.is_some()));
 }
 
 #[tokio::test]
@@ -215,17 +157,9 @@ async fn tunnel_pages_are_twenty_long_unless_wished_otherwise() {
     let simulator = simulator();
     let tunnels = tunnels_of(&simulator);
     for number in 0..25 {
-        post(&simulator, &tunnels, json!({"name": format!("t{number}")}))
-            .await
-            .result();
+        post(&simulator, &tunnels, json!({"name": format!("t{number}")})).await.result();
     }
     assert_eq!(get(&simulator, &tunnels).await.column("id").len(), 20);
-    assert_eq!(
-        get(&simulator, &format!("{tunnels}?page=2")).await.column("name"),
-        ["t20", "t21", "t22", "t23", "t24"]
-    );
-    assert_eq!(
-        get(&simulator, &format!("{tunnels}?per_page=1&page=2")).await.column("name"),
-        ["t1"]
-    );
+    assert_eq!(get(&simulator, &format!("{tunnels}?page=2")).await.column("name"), ["t20", "t21", "t22", "t23", "t24"]);
+    assert_eq!(get(&simulator, &format!("{tunnels}?per_page=1&page=2")).await.column("name"), ["t1"]);
 }

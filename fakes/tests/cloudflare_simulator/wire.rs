@@ -25,9 +25,7 @@ async fn connect(address: SocketAddr, path: &str) -> TcpStream {
 /// Everything the server sends until it closes; a reset ends it too.
 async fn everything(mut stream: TcpStream) -> String {
     let mut bytes = Vec::new();
-    let read = timeout(PATIENCE, stream.read_to_end(&mut bytes))
-        .await
-        .expect("closed in time");
+    let read = timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.expect("closed in time");
     drop(read);
     String::from_utf8(bytes).expect("text")
 }
@@ -35,15 +33,9 @@ async fn everything(mut stream: TcpStream) -> String {
 #[tokio::test]
 async fn a_started_simulator_answers_under_its_base_url() {
     let running = simulator().start_on_loopback().await.expect("a port");
-    assert_eq!(
-        running.base_url(),
-        format!("http://127.0.0.1:{}/client/v4", running.address().port())
-    );
+    assert_eq!(running.base_url(), format!("http://127.0.0.1:{}/client/v4", running.address().port()));
     let text = everything(connect(running.address(), "/client/v4/zones").await).await;
-    assert!(
-        text.starts_with("HTTP/1.1 200 OK\r\n") && text.contains("\"storex.com\""),
-        "{text}"
-    );
+    assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.contains("\"storex.com\""), "{text}");
     let text = everything(connect(running.address(), "/__sim/counts").await).await;
     assert!(text.contains("\"GET /zones\":1"), "{text}");
 }
@@ -51,10 +43,7 @@ async fn a_started_simulator_answers_under_its_base_url() {
 #[tokio::test]
 async fn a_reset_sends_not_one_byte() {
     let running = simulator().start_on_loopback().await.expect("a port");
-    for rule in [
-        FaultRule::before("GET", "/zones", FaultAction::Reset),
-        FaultRule::after("GET", "/zones", FaultAction::Reset),
-    ] {
+    for rule in [FaultRule::before("GET", "/zones", FaultAction::Reset), FaultRule::after("GET", "/zones", FaultAction::Reset)] {
         running.add_fault(rule).expect("a good rule");
         assert_eq!(everything(connect(running.address(), "/client/v4/zones").await).await, "");
     }
@@ -65,9 +54,7 @@ async fn a_reset_sends_not_one_byte() {
 #[tokio::test]
 async fn a_caller_that_hangs_up_is_no_longer_held() {
     let running = simulator().start_on_loopback().await.expect("a port");
-    running
-        .add_fault(FaultRule::before("GET", "/zones", FaultAction::Hold))
-        .expect("a good rule");
+    running.add_fault(FaultRule::before("GET", "/zones", FaultAction::Hold)).expect("a good rule");
     let stream = connect(running.address(), "/client/v4/zones").await;
     timeout(PATIENCE, running.until_held(1)).await.expect("held in time");
     drop(stream);
@@ -84,9 +71,7 @@ async fn a_caller_that_hangs_up_is_no_longer_held() {
 async fn dropping_it_drops_held_calls_and_closes_the_port() {
     let running = simulator().start_on_loopback().await.expect("a port");
     let address = running.address();
-    running
-        .add_fault(FaultRule::before("GET", "/zones", FaultAction::Hold))
-        .expect("a good rule");
+    running.add_fault(FaultRule::before("GET", "/zones", FaultAction::Hold)).expect("a good rule");
     let stream = connect(address, "/client/v4/zones").await;
     timeout(PATIENCE, running.until_held(1)).await.expect("held in time");
     drop(running);
@@ -106,9 +91,7 @@ async fn a_server_can_be_shut_down_and_can_have_routes_merged_in() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let address = listener.local_addr().expect("bound");
     let (stop, stopped) = oneshot::channel::<()>();
-    let router = simulator
-        .router()
-        .merge(Router::new().route("/__sim/repo", get(|| async { "merged" })));
+    let router = simulator.router().merge(Router::new().route("/__sim/repo", get(|| async { "merged" })));
     let server = tokio::spawn(async move {
         let shutdown = async move {
             let _ = stopped.await;
@@ -118,9 +101,5 @@ async fn a_server_can_be_shut_down_and_can_have_routes_merged_in() {
     let text = everything(connect(address, "/__sim/repo").await).await;
     assert!(text.ends_with("merged"), "{text}");
     stop.send(()).expect("the server waits for it");
-    timeout(PATIENCE, server)
-        .await
-        .expect("stopped in time")
-        .expect("no panic")
-        .expect("no error");
+    timeout(PATIENCE, server).await.expect("stopped in time").expect("no panic").expect("no error");
 }

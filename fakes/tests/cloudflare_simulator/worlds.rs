@@ -47,11 +47,7 @@ fn change() -> impl Strategy<Value = Change> {
 }
 
 fn run<F: Future<Output = ()>>(future: F) {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime")
-        .block_on(future);
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future);
 }
 
 async fn ids(simulator: &Simulator, records: &str) -> Vec<String> {
@@ -78,10 +74,7 @@ fn check(world: &CloudState) {
                 let kinds = [record.kind.as_str(), other.kind.as_str()];
                 let hosts = kinds.iter().filter(|kind| matches!(**kind, "A" | "AAAA" | "CNAME")).count();
                 assert!(!(kinds.contains(&"CNAME") && hosts == 2), "{record:?} beside {other:?}");
-                assert!(
-                    record.kind != other.kind || record.content != other.content,
-                    "{record:?} twice"
-                );
+                assert!(record.kind != other.kind || record.content != other.content, "{record:?} twice");
                 assert_ne!(record.id, other.id);
             }
             assert!(!record.proxied || record.ttl == 1);
@@ -92,11 +85,7 @@ fn check(world: &CloudState) {
 
 /// Runs a law over `cases` values, the same ones each time.
 fn law<S: Strategy>(cases: u32, values: &S, holds: impl Fn(S::Value)) {
-    let config = ProptestConfig {
-        cases,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let outcome = runner.run(values, |value| {
         holds(value);
@@ -143,12 +132,7 @@ fn lists(changes: &[Change], ids: &[String]) -> [(&'static str, &'static str, Ve
             Change::Post(fields) => posts.push(fields.clone()),
         }
     }
-    [
-        ("DELETE", "deletes", deletes),
-        ("PATCH", "patches", patches),
-        ("PUT", "puts", puts),
-        ("POST", "posts", posts),
-    ]
+    [("DELETE", "deletes", deletes), ("PATCH", "patches", patches), ("PUT", "puts", puts), ("POST", "posts", posts)]
 }
 
 /// Makes every change on its own and returns the errors of the first refusal.
@@ -156,9 +140,7 @@ async fn one_by_one(simulator: &Simulator, records: &str, lists: &[(&str, &str, 
     let mut first = None;
     for (method, _, list) in lists {
         for fields in list {
-            let path = fields["id"]
-                .as_str()
-                .map_or_else(|| records.to_owned(), |id| format!("{records}/{id}"));
+            let path = fields["id"].as_str().map_or_else(|| records.to_owned(), |id| format!("{records}/{id}"));
             let answer = call(simulator, method, &path, Some(fields.clone())).await;
             if answer.status != 200 {
                 first.get_or_insert(answer.body["errors"].clone());
@@ -176,11 +158,7 @@ fn a_batch_does_what_its_changes_do_one_by_one_or_nothing() {
         run(async {
             let (batched, single) = (simulator(), simulator());
             let records = records_of(&batched, "bluepeak-shop.com").await;
-            assert_eq!(
-                records,
-                records_of(&single, "bluepeak-shop.com").await,
-                "one seed, one set of ids"
-            );
+            assert_eq!(records, records_of(&single, "bluepeak-shop.com").await, "one seed, one set of ids");
             for fields in standing {
                 post(&batched, &records, fields.clone()).await;
                 post(&single, &records, fields).await;
@@ -206,8 +184,5 @@ fn a_batch_does_what_its_changes_do_one_by_one_or_nothing() {
 fn contents(simulator: &Simulator) -> Vec<(String, String, String, String, bool, Option<String>)> {
     let world = simulator.state();
     let zone = world.zone_named("bluepeak-shop.com").expect("there").clone();
-    zone.records
-        .into_iter()
-        .map(|r| (r.id, r.kind, r.name, r.content, r.proxied, r.comment))
-        .collect()
+    zone.records.into_iter().map(|r| (r.id, r.kind, r.name, r.content, r.proxied, r.comment)).collect()
 }

@@ -9,20 +9,13 @@ async fn a_setting_has_a_default_until_it_is_written() {
     let simulator = simulator();
     let path = format!("/zones/{}/settings/ssl", zone(&simulator, "bluepeak-shop.com").await);
     let before = get(&simulator, &path).await;
-    assert_eq!(
-        before.result(),
-        &json!({"id": "ssl", "value": "flexible", "editable": true, "modified_on": null})
-    );
+    assert_eq!(before.result(), &json!({"id": "ssl", "value": "flexible", "editable": true, "modified_on": null}));
     let written = call(&simulator, "PATCH", &path, Some(json!({"value": "full"}))).await;
     assert_eq!(written.result()["value"], "full");
     assert_ne!(written.result()["modified_on"], Value::Null);
     assert_eq!(get(&simulator, &path).await.result(), written.result());
     let primary = simulator.state().zones[0].id.clone();
-    assert_eq!(
-        get(&simulator, &format!("/zones/{primary}/settings/ssl")).await.result()["value"],
-        "flexible",
-        "another zone"
-    );
+    assert_eq!(get(&simulator, &format!("/zones/{primary}/settings/ssl")).await.result()["value"], "flexible", "another zone");
 }
 
 #[tokio::test]
@@ -41,17 +34,7 @@ async fn a_value_or_a_setting_cloudflare_does_not_know_is_refused() {
         let answer = call(&simulator, "PATCH", &format!("/zones/{zone}/settings/{setting}"), Some(body)).await;
         assert_eq!(answer.refusal(), (400, code), "{setting}");
     }
-    assert_eq!(
-        get(&simulator, &format!("/zones/{zone}/settings/flux_capacitor"))
-            .await
-            .refusal(),
-        (400, 1006)
-    );
-    assert_eq!(
-        get(&simulator, &format!("/zones/{}/settings/ssl", "0".repeat(32)))
-            .await
-            .refusal(),
-        (403, 10000)
-    );
+    assert_eq!(get(&simulator, &format!("/zones/{zone}/settings/flux_capacitor")).await.refusal(), (400, 1006));
+    assert_eq!(get(&simulator, &format!("/zones/{}/settings/ssl", "0".repeat(32))).await.refusal(), (403, 10000));
     assert_eq!(simulator.state(), before);
 }

@@ -18,39 +18,21 @@ fn with_limits(set: impl FnOnce(&mut Limits)) -> storex_fakes::cloudflare::Simul
 #[tokio::test]
 async fn a_new_world_has_one_active_zone_the_primary_domain() {
     let found = get(&builder().primary_domain("Shops.DE").build().expect("built"), "/zones").await;
-    assert_eq!(
-        (found.column("name"), found.column("status")),
-        (vec!["shops.de".to_owned()], vec!["active".to_owned()])
-    );
-    assert_eq!(
-        get(&simulator(), "/zones?name=storex.com").await.column("name"),
-        ["storex.com"]
-    );
+    assert_eq!((found.column("name"), found.column("status")), (vec!["shops.de".to_owned()], vec!["active".to_owned()]));
+    assert_eq!(get(&simulator(), "/zones?name=storex.com").await.column("name"), ["storex.com"]);
 }
 
 #[tokio::test]
 async fn a_new_zone_is_pending_and_has_a_pair_of_its_own() {
     let simulator = simulator();
-    let made = post(
-        &simulator,
-        "/zones",
-        json!({"name": "BluePeak-Shop.com", "account": {"id": simulator.account().id}}),
-    )
-    .await;
+    let made = post(&simulator, "/zones", json!({"name": "BluePeak-Shop.com", "account": {"id": simulator.account().id}})).await;
     let made = made.result().clone();
-    assert_eq!(
-        (&made["name"], &made["status"], &made["type"]),
-        (&json!("bluepeak-shop.com"), &json!("pending"), &json!("full"))
-    );
+    assert_eq!((&made["name"], &made["status"], &made["type"]), (&json!("bluepeak-shop.com"), &json!("pending"), &json!("full")));
     assert_eq!(made["activated_on"], Value::Null);
     assert_eq!(made["account"]["id"], json!(simulator.account().id));
     let pair = made["name_servers"].as_array().expect("a pair");
     assert_eq!(pair.len(), 2);
-    assert!(
-        pair.iter()
-            .all(|name| name.as_str().is_some_and(|name| name.ends_with(".ns.cloudflare.com"))),
-        "{pair:?}"
-    );
+    assert!(pair.iter().all(|name| name.as_str().is_some_and(|name| name.ends_with(".ns.cloudflare.com"))), "{pair:?}");
     let id = made["id"].as_str().expect("an id");
     assert_eq!(get(&simulator, &format!("/zones/{id}")).await.result(), &made);
 }
@@ -74,13 +56,7 @@ async fn a_zone_added_again_is_another_zone_with_another_pair_and_no_records() {
     for _ in 0..3 {
         let records = records_of(&simulator, "bluepeak-shop.com").await;
         assert_eq!(get(&simulator, &records).await.result(), &json!([]));
-        post(
-            &simulator,
-            &records,
-            json!({"type": "A", "name": "@", "content": "192.0.2.1"}),
-        )
-        .await
-        .result();
+        post(&simulator, &records, json!({"type": "A", "name": "@", "content": "192.0.2.1"})).await.result();
         let found = get(&simulator, "/zones?name=bluepeak-shop.com").await.result()[0].clone();
         pairs.push(found["name_servers"].clone());
         let id = found["id"].as_str().expect("an id").to_owned();
@@ -88,10 +64,7 @@ async fn a_zone_added_again_is_another_zone_with_another_pair_and_no_records() {
         assert_eq!(deleted.result(), &json!({"id": id}));
         assert_eq!(get(&simulator, &format!("/zones/{id}")).await.refusal(), (403, 10000));
         assert_eq!(get(&simulator, &records).await.refusal(), (403, 10000));
-        assert_eq!(
-            call(&simulator, "DELETE", &format!("/zones/{id}"), None).await.refusal(),
-            (403, 10000)
-        );
+        assert_eq!(call(&simulator, "DELETE", &format!("/zones/{id}"), None).await.refusal(), (403, 10000));
         ids.push(id);
     }
     assert!(pairs[0] != pairs[1] && pairs[1] != pairs[2], "{pairs:?}");
@@ -128,24 +101,13 @@ async fn what_cannot_be_a_zone_is_refused_and_leaves_no_trace() {
         (json!({"name": "bluepeak-shop.com", "type": "sideways"}), 1003),
         (json!({"name": "storex.com", "account": {"id": account}}), 1061),
     ] {
-        assert_eq!(
-            post(&simulator, "/zones", body.clone()).await.refusal(),
-            (400, code),
-            "{body}"
-        );
+        assert_eq!(post(&simulator, "/zones", body.clone()).await.refusal(), (400, code), "{body}");
     }
-    let foreign = post(
-        &simulator,
-        "/zones",
-        json!({"name": "bluepeak-shop.com", "account": {"id": "0".repeat(32)}}),
-    )
-    .await;
+    let foreign = post(&simulator, "/zones", json!({"name": "bluepeak-shop.com", "account": {"id": "0".repeat(32)}})).await;
     assert_eq!(foreign.refusal(), (403, 10000));
     let authorization = format!("Bearer {}", crate::client::TOKEN);
     for text in ["", "{", "[]", "\"name\""] {
-        let answer = raw(&simulator, "POST", "/zones", Some(&authorization), Some(text))
-            .await
-            .expect("an answer");
+        let answer = raw(&simulator, "POST", "/zones", Some(&authorization), Some(text)).await.expect("an answer");
         assert_eq!(answer.refusal(), (400, 6007), "{text}");
     }
     assert_eq!(simulator.state(), before);
@@ -154,26 +116,13 @@ async fn what_cannot_be_a_zone_is_refused_and_leaves_no_trace() {
 #[tokio::test]
 async fn a_path_that_leads_nowhere_is_a_routing_error() {
     let simulator = simulator();
-    for path in [
-        "/zones/storex.com",
-        "/zones/ABCDEF",
-        "/nowhere",
-        "/zones/",
-        "/accounts/me/cfd_tunnel",
-    ] {
+    for path in ["/zones/storex.com", "/zones/ABCDEF", "/nowhere", "/zones/", "/accounts/me/cfd_tunnel"] {
         let answer = get(&simulator, path).await;
         assert_eq!(answer.refusal(), (404, 7003), "{path}");
         assert!(answer.message().contains(&format!("/client/v4{path},")), "{}", answer.text);
     }
-    assert_eq!(
-        call(&simulator, "PUT", "/zones", Some(json!({}))).await.refusal(),
-        (405, 10405)
-    );
-    assert_eq!(
-        get(&simulator, &format!("/zones/{}", "0".repeat(32))).await.refusal(),
-        (403, 10000),
-        "unknown or foreign"
-    );
+    assert_eq!(call(&simulator, "PUT", "/zones", Some(json!({}))).await.refusal(), (405, 10405));
+    assert_eq!(get(&simulator, &format!("/zones/{}", "0".repeat(32))).await.refusal(), (403, 10000), "unknown or foreign");
 }
 
 #[tokio::test]
@@ -187,36 +136,20 @@ async fn zones_are_found_by_name_account_and_status() {
     let cases: [(String, &[&str]); 13] = [
         (format!("name=alpha-shop.com&account.id={}", account.id), &["alpha-shop.com"]),
         (format!("name=alpha-shop.com&account.id={foreign}"), &[]),
-        (
-            format!("account.name={}&name=storex.com", account.name.replace(' ', "%20")),
-            &["storex.com"],
-        ),
+        (format!("account.name={}&name=storex.com", account.name.replace(' ', "%20")), &["storex.com"]),
         ("name=ALPHA-shop.com".to_owned(), &["alpha-shop.com"]),
         ("name=b%C3%BCcher.de".to_owned(), &["xn--bcher-kva.de"]),
         ("name=shop".to_owned(), &[]),
         ("name=contains:-shop".to_owned(), &["alpha-shop.com", "beta-shop.com"]),
         ("name=starts_with:be".to_owned(), &["beta-shop.com"]),
         ("name=ends_with:.de".to_owned(), &["xn--bcher-kva.de"]),
-        (
-            "name=not_equal:storex.com&status=pending".to_owned(),
-            &["alpha-shop.com", "xn--bcher-kva.de"],
-        ),
-        (
-            "status=active&order=name&direction=desc".to_owned(),
-            &["storex.com", "beta-shop.com"],
-        ),
-        (
-            "status=active&name=alpha-shop.com&match=any&order=name".to_owned(),
-            &["alpha-shop.com", "beta-shop.com", "storex.com"],
-        ),
+        ("name=not_equal:storex.com&status=pending".to_owned(), &["alpha-shop.com", "xn--bcher-kva.de"]),
+        ("status=active&order=name&direction=desc".to_owned(), &["storex.com", "beta-shop.com"]),
+        ("status=active&name=alpha-shop.com&match=any&order=name".to_owned(), &["alpha-shop.com", "beta-shop.com", "storex.com"]),
         ("status=moved".to_owned(), &[]),
     ];
     for (query, names) in cases {
-        assert_eq!(
-            get(&simulator, &format!("/zones?{query}")).await.column("name"),
-            names,
-            "{query}"
-        );
+        assert_eq!(get(&simulator, &format!("/zones?{query}")).await.column("name"), names, "{query}");
     }
 }
 
@@ -237,18 +170,13 @@ async fn zone_pages_cover_all_zones_and_their_size_is_clamped() {
     assert_eq!(seen.len(), 60);
     assert_eq!(seen.iter().collect::<std::collections::BTreeSet<_>>().len(), 60);
     let default = get(&simulator, "/zones").await;
-    assert_eq!(
-        default.body["result_info"],
-        json!({"page": 1, "per_page": 20, "count": 20, "total_count": 60, "total_pages": 3})
-    );
+    assert_eq!(default.body["result_info"], json!({"page": 1, "per_page": 20, "count": 20, "total_count": 60, "total_pages": 3}));
     assert_eq!(get(&simulator, "/zones?per_page=1").await.body["result_info"]["per_page"], 5);
 }
 
 #[tokio::test]
 async fn pending_zones_over_active_ones_stop_new_zones_when_that_rule_is_on() {
-    let simulator = with_limits(|limits| limits.pending_rule_from = Some(3))
-        .build()
-        .expect("built");
+    let simulator = with_limits(|limits| limits.pending_rule_from = Some(3)).build().expect("built");
     for name in ["one-shop.com", "two-shop.com"] {
         zone(&simulator, name).await;
     }

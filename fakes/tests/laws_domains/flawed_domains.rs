@@ -47,12 +47,7 @@ pub(crate) fn sound() -> Arc<dyn DomainProvider> {
 impl FlawedDomains {
     pub(crate) fn new(flaw: Flaw) -> Self {
         let inner = MemoryDomains::new("storex.com".parse().unwrap());
-        Self {
-            flaw,
-            inner,
-            calls: AtomicU64::new(0),
-            first_ids: Mutex::default(),
-        }
+        Self { flaw, inner, calls: AtomicU64::new(0), first_ids: Mutex::default() }
     }
 
     fn has(&self, flaw: Flaw) -> bool {
@@ -64,16 +59,8 @@ impl FlawedDomains {
     }
 
     async fn clear(&self, cx: &EffectCx, zone: &ZoneId, chosen: impl Fn(&RecordFacts) -> bool) -> Result<()> {
-        let ids = self
-            .inner
-            .records(zone)
-            .iter()
-            .filter(|record| chosen(record))
-            .map(|record| record.id.clone())
-            .collect();
-        self.inner
-            .remove(cx, &DomainObject::Records { zone: zone.clone(), ids })
-            .await
+        let ids = self.inner.records(zone).iter().filter(|record| chosen(record)).map(|record| record.id.clone()).collect();
+        self.inner.remove(cx, &DomainObject::Records { zone: zone.clone(), ids }).await
     }
 
     /// What stands at the places asked for, under any mark.
@@ -88,10 +75,7 @@ impl FlawedDomains {
         match self.flaw {
             Flaw::NewIdEachTime => self.clear(cx, zone, is_ours).await,
             Flaw::ClearsTheZone => self.clear(cx, zone, |record| !is_ours(record)).await,
-            Flaw::TakesOver => {
-                self.clear(cx, zone, |record| standing.contains(record) && !is_ours(record))
-                    .await
-            }
+            Flaw::TakesOver => self.clear(cx, zone, |record| standing.contains(record) && !is_ours(record)).await,
             _ => Ok(()),
         }
     }
@@ -109,32 +93,15 @@ impl FlawedDomains {
             }
             Flaw::MakesRecordsNowhere if self.inner.list_records(zone, None).await.is_err() => Some(Vec::new()),
             Flaw::MakesOneUnasked if records.is_empty() => {
-                let name = self
-                    .inner
-                    .zones()
-                    .into_iter()
-                    .find(|known| known.id == *zone)
-                    .unwrap()
-                    .name
-                    .to_string();
+                let name = self.inner.zones().into_iter().find(|known| known.id == *zone).unwrap().name.to_string();
                 let content = "unasked".to_owned();
-                self.inner.insert_foreign_record(
-                    zone,
-                    &RecordSpec {
-                        record_type: RecordType::Txt,
-                        name,
-                        content,
-                        proxied: false,
-                    },
-                )?;
+                self.inner
+                    .insert_foreign_record(zone, &RecordSpec { record_type: RecordType::Txt, name, content, proxied: false })?;
                 Some(Vec::new())
             }
-            Flaw::DoublesText if records.iter().any(|spec| spec.record_type == RecordType::Txt) => Some(
-                records
-                    .iter()
-                    .map(|spec| self.inner.insert_foreign_record(zone, spec))
-                    .collect::<Result<_>>()?,
-            ),
+            Flaw::DoublesText if records.iter().any(|spec| spec.record_type == RecordType::Txt) => {
+                Some(records.iter().map(|spec| self.inner.insert_foreign_record(zone, spec)).collect::<Result<_>>()?)
+            }
             Flaw::OneByOne => {
                 let mut made = Vec::new();
                 for spec in records {
@@ -148,10 +115,7 @@ impl FlawedDomains {
 }
 
 fn is_ours(record: &RecordFacts) -> bool {
-    record
-        .comment
-        .as_deref()
-        .is_some_and(|text| text.starts_with("storex/1 i=0a1b2c3d s=12345"))
+    record.comment.as_deref().is_some_and(|text| text.starts_with("storex/1 i=0a1b2c3d s=12345"))
 }
 
 #[async_trait]
@@ -164,11 +128,7 @@ impl DomainProvider for FlawedDomains {
         match self.flaw {
             Flaw::FindsWhatNobodyMade => Ok(Some(self.inner.insert_foreign_zone(name))),
             Flaw::FindsNothing => Ok(None),
-            Flaw::FindsByEnding => Ok(self
-                .inner
-                .zones()
-                .into_iter()
-                .find(|zone| zone.name.as_str().ends_with(name.as_str()))),
+            Flaw::FindsByEnding => Ok(self.inner.zones().into_iter().find(|zone| zone.name.as_str().ends_with(name.as_str()))),
             _ => self.inner.find_zone(name).await,
         }
     }
@@ -192,11 +152,7 @@ impl DomainProvider for FlawedDomains {
     async fn list_records(&self, zone: &ZoneId, comment_prefix: Option<&str>) -> Result<Vec<RecordFacts>> {
         let prefix = comment_prefix.filter(|_| !self.has(Flaw::IgnoresPrefix));
         let lower = prefix.map(str::to_lowercase);
-        let prefix = if self.has(Flaw::PrefixWithoutCase) {
-            lower.as_deref()
-        } else {
-            prefix
-        };
+        let prefix = if self.has(Flaw::PrefixWithoutCase) { lower.as_deref() } else { prefix };
         let mut records = match self.inner.list_records(zone, prefix).await {
             Err(_) if self.has(Flaw::GoneZoneHasEmptyList) => Vec::new(),
             other => other?,
@@ -206,14 +162,7 @@ impl DomainProvider for FlawedDomains {
         }
         if self.has(Flaw::ListsAStranger) {
             let (id, record_type, name) = ("stranger".parse()?, "A".to_owned(), "stranger.com".to_owned());
-            records.push(RecordFacts {
-                id,
-                record_type,
-                name,
-                content: String::new(),
-                proxied: false,
-                comment: None,
-            });
+            records.push(RecordFacts { id, record_type, name, content: String::new(), proxied: false, comment: None });
         }
         Ok(records)
     }

@@ -33,11 +33,7 @@ pub(crate) struct FlawedTunnels {
 
 impl FlawedTunnels {
     pub(crate) fn new(flaw: Flaw) -> Self {
-        Self {
-            flaw,
-            inner: MemoryTunnels::new(),
-            calls: AtomicU64::new(0),
-        }
+        Self { flaw, inner: MemoryTunnels::new(), calls: AtomicU64::new(0) }
     }
 }
 
@@ -45,10 +41,7 @@ impl FlawedTunnels {
 impl TunnelRoutes for FlawedTunnels {
     async fn find(&self, name: &str) -> Result<Option<TunnelFacts>> {
         match self.flaw {
-            Flaw::FindsWhatNobodyMade => Ok(Some(TunnelFacts {
-                id: "made-up".parse()?,
-                name: name.to_owned(),
-            })),
+            Flaw::FindsWhatNobodyMade => Ok(Some(TunnelFacts { id: "made-up".parse()?, name: name.to_owned() })),
             Flaw::FindsNothing => Ok(None),
             Flaw::FindsByBeginning => Ok(self.inner.tunnels().into_iter().find(|tunnel| tunnel.name.starts_with(name))),
             _ => self.inner.find(name).await,
@@ -78,9 +71,7 @@ impl TunnelRoutes for FlawedTunnels {
                 document.rest.clear();
                 document.ingress.iter_mut().for_each(|rule| rule.rest.clear());
             }
-            Flaw::SortsRules => document
-                .ingress
-                .sort_by_key(|rule| (rule.hostname.is_none(), rule.hostname.clone())),
+            Flaw::SortsRules => document.ingress.sort_by_key(|rule| (rule.hostname.is_none(), rule.hostname.clone())),
             Flaw::IgnoresVersions => return self.inner.store(cx, id, &document, version).await,
             Flaw::AcceptsAnything if version == expected_version => return self.inner.overwrite(id, document),
             Flaw::CountsWhatIsSkipped if before == document && version == expected_version => return Ok(version + 1),

@@ -55,10 +55,7 @@ impl BrokenFiles {
     ];
 
     pub(crate) fn new(defect: Defect) -> Self {
-        Self {
-            defect,
-            inner: MemoryFiles::default(),
-        }
+        Self { defect, inner: MemoryFiles::default() }
     }
 
     fn has(&self, defect: Defect) -> bool {
@@ -67,9 +64,7 @@ impl BrokenFiles {
 
     fn known_as(&self, store: &StoreId) -> StoreId {
         if self.has(Defect::KnowsUserNamesOnly) {
-            format!("{}-10001", store.username())
-                .parse()
-                .expect("a user name and a number")
+            format!("{}-10001", store.username()).parse().expect("a user name and a number")
         } else {
             store.clone()
         }
@@ -89,9 +84,7 @@ impl BrokenFiles {
             key.starts_with(|c: char| c.is_ascii_uppercase()) && !key.contains(['-', '_', ' ', '=', '\n']) && key.len() < 5
         };
         match self.defect {
-            Defect::TakesAnyKey => package
-                .environment
-                .retain(|key, _| plain_key(key) && key != "PATH" && key != "HOME"),
+            Defect::TakesAnyKey => package.environment.retain(|key, _| plain_key(key) && key != "PATH" && key != "HOME"),
             Defect::TakesAnyValue => package.environment.retain(|key, _| key != "VALUE"),
             _ => {}
         }

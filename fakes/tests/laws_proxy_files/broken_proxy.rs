@@ -47,10 +47,7 @@ impl BrokenProxy {
     ];
 
     pub(crate) fn new(defect: Defect) -> Self {
-        Self {
-            defect,
-            in_force: Mutex::default(),
-        }
+        Self { defect, in_force: Mutex::default() }
     }
 
     fn has(&self, defect: Defect) -> bool {
@@ -117,33 +114,17 @@ impl ProxyWriter for BrokenProxy {
             tokio::task::yield_now().await;
         }
         if self.has(Defect::SkipsTheSame) && former == *table {
-            return Ok(Committed {
-                generation,
-                quarantined: Vec::new(),
-            });
+            return Ok(Committed { generation, quarantined: Vec::new() });
         }
         let table = self.bent(&former, table);
-        let next = if self.has(Defect::GenerationStands) {
-            generation
-        } else {
-            generation + 1
-        };
+        let next = if self.has(Defect::GenerationStands) { generation } else { generation + 1 };
         if self.has(Defect::CommitsInTwoSteps) {
-            let half = RouteTable {
-                routes: table.routes.clone().into_iter().take(1).collect(),
-            };
+            let half = RouteTable { routes: table.routes.clone().into_iter().take(1).collect() };
             self.set(generation, half);
             tokio::task::yield_now().await;
         }
         self.set(next, table);
-        let told = if self.has(Defect::AnswersTheNextGeneration) {
-            next + 1
-        } else {
-            next
-        };
-        Ok(Committed {
-            generation: told,
-            quarantined: Vec::new(),
-        })
+        let told = if self.has(Defect::AnswersTheNextGeneration) { next + 1 } else { next };
+        Ok(Committed { generation: told, quarantined: Vec::new() })
     }
 }

@@ -112,12 +112,7 @@ pub(crate) struct Twin {
 
 impl Twin {
     pub(crate) fn new(inner: MemoryStores, twist: Twist) -> Self {
-        Self {
-            inner,
-            twist,
-            memory: Mutex::default(),
-            written: watch::Sender::new(()),
-        }
+        Self { inner, twist, memory: Mutex::default(), written: watch::Sender::new(()) }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -149,14 +144,7 @@ impl Twin {
         let old = self.inner.get(write.table, &write.id).await?;
         match self.twist {
             Twist::MergesBodies => {
-                if let (
-                    Some(Row {
-                        body: Value::Object(old),
-                        ..
-                    }),
-                    Value::Object(new),
-                ) = (old, &mut write.body)
-                {
+                if let (Some(Row { body: Value::Object(old), .. }), Value::Object(new)) = (old, &mut write.body) {
                     for (key, value) in old {
                         new.entry(key).or_insert(value);
                     }
@@ -172,18 +160,10 @@ impl Twin {
             Twist::OneTableForAll => write.table = Table::Platform,
             Twist::TakesAnyText => {
                 let fit = |text: String| {
-                    if (1..=255).contains(&text.len()) {
-                        text
-                    } else {
-                        "cut".to_owned()
-                    }
+                    if (1..=255).contains(&text.len()) { text } else { "cut".to_owned() }
                 };
                 write.id = fit(write.id);
-                write.indexes = write
-                    .indexes
-                    .into_iter()
-                    .map(|(name, value)| (fit(name), fit(value)))
-                    .collect();
+                write.indexes = write.indexes.into_iter().map(|(name, value)| (fit(name), fit(value))).collect();
             }
             _ => {}
         }
@@ -197,20 +177,13 @@ impl Twin {
             (Twist::ConflictsAreUnclear, ..) => Err(error.into_unclear()),
             (Twist::RemembersRefusedNonces, Some(row), _) => {
                 let version = row.version;
-                match self
-                    .memory()
-                    .nonces
-                    .insert((Some((write.table, write.id.clone())), nonce.0.clone()), version)
-                {
+                match self.memory().nonces.insert((Some((write.table, write.id.clone())), nonce.0.clone()), version) {
                     Some(_) => Ok(version),
                     None => Err(error),
                 }
             }
             (Twist::IndexesRefusedWrites, Some(row), _) => {
-                let kept = RowWrite {
-                    body: row.body,
-                    ..write.clone()
-                };
+                let kept = RowWrite { body: row.body, ..write.clone() };
                 self.force(&kept).await?;
                 Err(error)
             }
@@ -236,11 +209,7 @@ impl Twin {
     }
 
     async fn held_by_other(&self, claim: &Claim) -> Option<Claim> {
-        let held = self
-            .inner
-            .claims()
-            .into_iter()
-            .find(|held| (&held.namespace, &held.name) == (&claim.namespace, &claim.name));
+        let held = self.inner.claims().into_iter().find(|held| (&held.namespace, &held.name) == (&claim.namespace, &claim.name));
         tokio::task::yield_now().await;
         held.filter(|held| held.owner != claim.owner)
     }
@@ -265,20 +234,14 @@ impl Twin {
         let all = self.inner.list(table, query, &Page::first(usize::MAX)).await?.rows;
         let rows: Vec<Row> = all.iter().skip(offset).take(page.limit).cloned().collect();
         let end = offset + rows.len();
-        Ok(RowPage {
-            rows,
-            next: (end < all.len()).then(|| end.to_string()),
-        })
+        Ok(RowPage { rows, next: (end < all.len()).then(|| end.to_string()) })
     }
 
     fn twist_page(&self, query: &Query, page: &Page, mut seen: RowPage) -> Result<RowPage> {
         match self.twist {
             Twist::SkipsARowBetweenPages if page.after.is_some() && !seen.rows.is_empty() => drop(seen.rows.remove(0)),
             Twist::RepeatsARowBetweenPages => {
-                let before = page
-                    .after
-                    .as_ref()
-                    .and_then(|after| self.memory().last_rows.get(after).cloned());
+                let before = page.after.as_ref().and_then(|after| self.memory().last_rows.get(after).cloned());
                 if let (Some(next), Some(last)) = (&seen.next, seen.rows.last()) {
                     self.memory().last_rows.insert(next.clone(), last.clone());
                 }
@@ -289,11 +252,7 @@ impl Twin {
             Twist::ListsFirstVersions => seen.rows.iter_mut().for_each(|row| row.version = 1),
             Twist::RefusesEmptyListings if seen.rows.is_empty() => return Err(Error::new(Code::NotFound, "no rows")),
             Twist::ExcludesTheEnd => {
-                if let Query::Index {
-                    name,
-                    from,
-                    to: Some(to),
-                } = query
+                if let Query::Index { name, from, to: Some(to) } = query
                     && from.as_ref() != Some(to)
                 {
                     seen.rows.retain(|row| row.indexes.get(name) != Some(to));
@@ -344,25 +303,13 @@ fn floats(value: Value) -> Value {
 #[async_trait]
 impl StoreRepo for Twin {
     async fn get(&self, table: Table, id: &str) -> Result<Option<Row>> {
-        let table = if self.twist == Twist::OneTableForAll {
-            Table::Platform
-        } else {
-            table
-        };
+        let table = if self.twist == Twist::OneTableForAll { Table::Platform } else { table };
         let row = self.inner.get(table, id).await?;
         Ok(match self.twist {
-            Twist::FindsTheAbsent => row.or_else(|| {
-                Some(Row {
-                    id: id.to_owned(),
-                    version: 0,
-                    body: Value::Null,
-                    indexes: BTreeMap::new(),
-                })
-            }),
-            Twist::VersionsFromZero => row.map(|row| Row {
-                version: row.version - 1,
-                ..row
-            }),
+            Twist::FindsTheAbsent => {
+                row.or_else(|| Some(Row { id: id.to_owned(), version: 0, body: Value::Null, indexes: BTreeMap::new() }))
+            }
+            Twist::VersionsFromZero => row.map(|row| Row { version: row.version - 1, ..row }),
             _ => row,
         })
     }
@@ -386,11 +333,7 @@ impl StoreRepo for Twin {
             let row = self.inner.get(write.table, &write.id).await?;
             tokio::task::yield_now().await;
             let seen = row.map_or(Expected::Absent, |row| Expected::Version(row.version));
-            return if seen == expected {
-                self.force(&write).await
-            } else {
-                self.inner.put(&write, expected, &nonce).await
-            };
+            return if seen == expected { self.force(&write).await } else { self.inner.put(&write, expected, &nonce).await };
         }
         let version = match self.inner.put(&write, expected, &nonce).await {
             Ok(version) => version,
@@ -428,20 +371,13 @@ impl StoreRepo for Twin {
     }
 
     async fn list(&self, table: Table, query: &Query, page: &Page) -> Result<RowPage> {
-        let table = if self.twist == Twist::OneTableForAll {
-            Table::Platform
-        } else {
-            table
-        };
+        let table = if self.twist == Twist::OneTableForAll { Table::Platform } else { table };
         let mut page = page.clone();
         match self.twist {
             Twist::CountsRowsInCursors if page.limit > 0 => return self.by_offset(table, query, &page).await,
             Twist::TakesAnyLimit => page.limit = page.limit.max(1),
             Twist::EndsWithACursor if page.after.as_deref() == Some("end") => {
-                return Ok(RowPage {
-                    rows: vec![],
-                    next: None,
-                });
+                return Ok(RowPage { rows: vec![], next: None });
             }
             _ => {}
         }
@@ -469,10 +405,7 @@ impl StoreRepo for Twin {
         }
         Ok(match (self.twist, self.inner.claim(claim).await?) {
             (Twist::GivesNamesTwice, ClaimOutcome::Taken(_)) => ClaimOutcome::Held,
-            (Twist::HidesTheHolder, ClaimOutcome::Taken(held)) => ClaimOutcome::Taken(Claim {
-                owner: String::new(),
-                ..held
-            }),
+            (Twist::HidesTheHolder, ClaimOutcome::Taken(held)) => ClaimOutcome::Taken(Claim { owner: String::new(), ..held }),
             (Twist::LoserTakesOver, ClaimOutcome::Taken(held)) => {
                 self.inner.release(&held.namespace, &held.name, &held.owner).await?;
                 self.inner.claim(claim).await?;
@@ -483,16 +416,9 @@ impl StoreRepo for Twin {
     }
 
     async fn claim_first(&self, claim: &Claim, candidates: &[String]) -> Result<Option<String>> {
-        let of = |name: &String| Claim {
-            name: name.clone(),
-            ..claim.clone()
-        };
-        let held = |name: &&String| {
-            self.inner
-                .claims()
-                .iter()
-                .any(|held| held.namespace == claim.namespace && held.name == **name)
-        };
+        let of = |name: &String| Claim { name: name.clone(), ..claim.clone() };
+        let held =
+            |name: &&String| self.inner.claims().iter().any(|held| held.namespace == claim.namespace && held.name == **name);
         match self.twist {
             Twist::TakesTheLastCandidate => {
                 let reversed: Vec<String> = candidates.iter().rev().cloned().collect();
@@ -502,11 +428,9 @@ impl StoreRepo for Twin {
                 let free: Vec<String> = candidates.iter().filter(|name| !held(name)).cloned().collect();
                 self.inner.claim_first(claim, &free).await
             }
-            Twist::GivesTakenCandidates => Ok(self
-                .inner
-                .claim_first(claim, candidates)
-                .await?
-                .or_else(|| candidates.last().cloned())),
+            Twist::GivesTakenCandidates => {
+                Ok(self.inner.claim_first(claim, candidates).await?.or_else(|| candidates.last().cloned()))
+            }
             Twist::GivesWithoutClaiming => Ok(candidates.iter().find(|name| !held(name)).cloned()),
             Twist::LooksThenGives => {
                 let Some(free) = candidates.iter().find(|name| !held(name)) else {
@@ -521,23 +445,15 @@ impl StoreRepo for Twin {
     }
 
     async fn release(&self, namespace: &str, name: &str, owner: &str) -> Result<()> {
-        let asked = Claim {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-            owner: owner.to_owned(),
-            label: String::new(),
-        };
+        let asked =
+            Claim { namespace: namespace.to_owned(), name: name.to_owned(), owner: owner.to_owned(), label: String::new() };
         let asked = self.twist_claim(&asked);
         match self.twist {
             Twist::NeverReleases => return Ok(()),
             Twist::ReleasesForAnyone | Twist::ReleasesAllOfOwner => {
                 let anyone = self.twist == Twist::ReleasesForAnyone;
                 let hit = |held: &Claim| {
-                    if anyone {
-                        held.name == asked.name && held.namespace == namespace
-                    } else {
-                        held.owner == owner
-                    }
+                    if anyone { held.name == asked.name && held.namespace == namespace } else { held.owner == owner }
                 };
                 for held in self.inner.claims().into_iter().filter(hit) {
                     self.inner.release(&held.namespace, &held.name, &held.owner).await?;
@@ -565,11 +481,7 @@ impl StoreRepo for Twin {
             }
             _ => {}
         }
-        Ok(self
-            .inner
-            .acquire(&asked)
-            .await?
-            .map(|Epoch(epoch)| Epoch(self.twist_epoch(lease, epoch))))
+        Ok(self.inner.acquire(&asked).await?.map(|Epoch(epoch)| Epoch(self.twist_epoch(lease, epoch))))
     }
 
     fn wakeups(&self) -> Wakeups {
@@ -583,10 +495,7 @@ impl StoreRepo for Twin {
             Twist::WakesOneWatcher if watcher % 2 == 0 => stream::pending().boxed(),
             Twist::WakesOnWritesOnly => {
                 let written = self.written.subscribe();
-                stream::unfold(written, |mut written| async {
-                    written.changed().await.ok().map(|()| ((), written))
-                })
-                .boxed()
+                stream::unfold(written, |mut written| async { written.changed().await.ok().map(|()| ((), written)) }).boxed()
             }
             _ => self.inner.wakeups(),
         }

@@ -25,11 +25,7 @@ pub(super) enum Aftermath {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let aftermath = if error.is_unclear() {
-            Aftermath::Doubt
-        } else {
-            Aftermath::Unchanged
-        };
+        let aftermath = if error.is_unclear() { Aftermath::Doubt } else { Aftermath::Unchanged };
         Self { error, aftermath }
     }
 }
@@ -40,10 +36,7 @@ impl Inner {
         let _turn = self.ledger.turn(store).await;
         self.check_deadline(cx)?;
         let share = Share::of(package, part)?;
-        let mut entry = self
-            .ledger
-            .get(store)
-            .map_or_else(|| Entry::new(store), |entry| (*entry).clone());
+        let mut entry = self.ledger.get(store).map_or_else(|| Entry::new(store), |entry| (*entry).clone());
         let rose = entry.fence(cx)?;
         entry.check_not_undone(cx)?;
         if rose || self.ledger.get(store).is_none() {
@@ -64,10 +57,7 @@ impl Inner {
 
     /// The detail of the part when it stands, made from an equal share.
     async fn standing_detail(&self, entry: &Entry, part: Part, share: &Share) -> Option<Value> {
-        let standing = entry
-            .parts
-            .get(&part)
-            .filter(|standing| standing.share == *share && !entry.doubts.contains_key(&part))?;
+        let standing = entry.parts.get(&part).filter(|standing| standing.share == *share && !entry.doubts.contains_key(&part))?;
         // When nobody can tell whether it stands, it is made again.
         let stands = self.stands(&entry.store_id, share).await.unwrap_or(false);
         stands.then(|| standing.facts.detail.clone())
@@ -116,31 +106,15 @@ impl Inner {
         let before = self.routes.put(store, change.before);
         let is_rejected = error.code() == Code::RouteRejected;
         match self.routes.applied(before.version).await {
-            Ok(_) => Err(Failure {
-                error,
-                aftermath: Aftermath::Unchanged,
-            }),
-            Err(_) if is_rejected && !error.is_unclear() => Err(Failure {
-                error,
-                aftermath: Aftermath::Unchanged,
-            }),
-            Err(_) => Err(Failure {
-                error: error.into_unclear(),
-                aftermath: Aftermath::Doubt,
-            }),
+            Ok(_) => Err(Failure { error, aftermath: Aftermath::Unchanged }),
+            Err(_) if is_rejected && !error.is_unclear() => Err(Failure { error, aftermath: Aftermath::Unchanged }),
+            Err(_) => Err(Failure { error: error.into_unclear(), aftermath: Aftermath::Doubt }),
         }
     }
 
     async fn made(&self, cx: &EffectCx, mut entry: Entry, part: Part, share: Share, detail: Value) -> Result<PartFacts> {
-        let facts = PartFacts {
-            mark: cx.mark.clone(),
-            digest: share.digest(),
-            detail,
-        };
-        let standing = Standing {
-            facts: facts.clone(),
-            share,
-        };
+        let facts = PartFacts { mark: cx.mark.clone(), digest: share.digest(), detail };
+        let standing = Standing { facts: facts.clone(), share };
         let mut after = entry.clone();
         after.stands(part, standing);
         if let Err(error) = self.ledger.put(&after).await {

@@ -27,20 +27,14 @@ pub struct Converged {
 impl Inner {
     pub(super) async fn converge(&self) -> Result<Converged> {
         let mut report = Converged::default();
-        self.remove_strays(&mut report)
-            .await
-            .map_err(|error| error.during("agent.converge"))?;
+        self.remove_strays(&mut report).await.map_err(|error| error.during("agent.converge"))?;
         let entries = self.ledger.all();
         let live = entries.iter().filter(|entry| !entry.parts.is_empty());
         let restores: Vec<_> = live.map(|entry| self.restore(Arc::clone(entry))).collect();
         let restored: Vec<_> = stream::iter(restores).buffer_unordered(AT_ONCE).collect().await;
-        self.restore_routes(&entries, &mut report)
-            .await
-            .map_err(|error| error.during("agent.converge"))?;
+        self.restore_routes(&entries, &mut report).await.map_err(|error| error.during("agent.converge"))?;
         for (store, failed) in restored {
-            report
-                .failed
-                .extend(failed.into_iter().map(|(part, error)| (store.clone(), part, error)));
+            report.failed.extend(failed.into_iter().map(|(part, error)| (store.clone(), part, error)));
             if !report.failed.iter().any(|(failed, ..)| *failed == store) {
                 report.restored.push(store);
             }
@@ -101,21 +95,14 @@ impl Inner {
     }
 
     fn effect(&self, entry: &Entry, mark: Mark) -> EffectCx {
-        EffectCx {
-            mark,
-            epoch: entry.epoch,
-            deadline: self.clock.now() + EFFECT,
-        }
+        EffectCx { mark, epoch: entry.epoch, deadline: self.clock.now() + EFFECT }
     }
 
     /// Makes files, environment and process stand again; answers those that do not.
     async fn restore(&self, known: Arc<Entry>) -> (StoreId, Vec<(Part, Error)>) {
         let store = known.store_id.clone();
         let _turn = self.ledger.turn(&store).await;
-        let mut entry = self
-            .ledger
-            .get(&store)
-            .map_or_else(|| (*known).clone(), |entry| (*entry).clone());
+        let mut entry = self.ledger.get(&store).map_or_else(|| (*known).clone(), |entry| (*entry).clone());
         let package = package(&entry);
         let mut failed = Vec::new();
         for part in [Part::Files, Part::Environment, Part::Process] {
@@ -125,18 +112,9 @@ impl Inner {
             let cx = self.effect(&entry, standing.facts.mark.clone());
             match self.make(&cx, &package, &entry, part, &standing.share).await {
                 Ok(detail) => {
-                    let facts = PartFacts {
-                        detail,
-                        ..standing.facts
-                    };
+                    let facts = PartFacts { detail, ..standing.facts };
                     entry.doubts.remove(&part);
-                    entry.parts.insert(
-                        part,
-                        Standing {
-                            facts,
-                            share: standing.share,
-                        },
-                    );
+                    entry.parts.insert(part, Standing { facts, share: standing.share });
                 }
                 Err(failure) => failed.push((part, failure.error)),
             }

@@ -32,11 +32,7 @@ fn local(port: Port) -> SocketAddr {
 #[async_trait]
 impl Listening for SocketListening {
     async fn is_served(&self, pid: u32, port: Port) -> bool {
-        proc::listens(pid, port)
-            && matches!(
-                tokio::time::timeout(CONNECT, TcpStream::connect(local(port))).await,
-                Ok(Ok(_))
-            )
+        proc::listens(pid, port) && matches!(tokio::time::timeout(CONNECT, TcpStream::connect(local(port))).await, Ok(Ok(_)))
     }
 
     async fn is_taken(&self, port: Port) -> bool {

@@ -37,11 +37,7 @@ pub(super) fn excerpt(lines: &[String]) -> String {
 
 fn secrets(environment: Option<&BTreeMap<String, Value>>) -> Vec<&str> {
     let is_secret = |key: &str| SECRET_WORDS.iter().any(|word| key.to_ascii_uppercase().contains(word));
-    let values = environment
-        .into_iter()
-        .flatten()
-        .filter(|(key, _)| is_secret(key))
-        .filter_map(|(_, value)| value.as_str());
+    let values = environment.into_iter().flatten().filter(|(key, _)| is_secret(key)).filter_map(|(_, value)| value.as_str());
     let mut values: Vec<&str> = values.filter(|value| value.len() >= SHORTEST).collect();
     // A secret may be part of another; the longer one goes first.
     values.sort_unstable_by_key(|value| std::cmp::Reverse(value.len()));
@@ -79,11 +75,7 @@ mod tests {
     fn an_excerpt_keeps_the_newest_bytes_and_whole_characters() {
         let lines = vec!["ä".repeat(5000), "the end".to_owned()];
         let text = excerpt(&lines);
-        assert!(
-            text.len() <= EXCERPT && text.len() > EXCERPT - 2 && text.ends_with("ä\nthe end"),
-            "{}",
-            text.len()
-        );
+        assert!(text.len() <= EXCERPT && text.len() > EXCERPT - 2 && text.ends_with("ä\nthe end"), "{}", text.len());
         assert_eq!(excerpt(&[]), "");
     }
 }

@@ -64,9 +64,7 @@ impl Inner {
     pub(super) fn check_port(&self, store: &StoreId, port: Port) -> Result<()> {
         if !self.settings.ports.contains(port) {
             let message = format!("port {port} is outside the host's range {}", self.settings.ports);
-            return Err(Error::new(Code::InvalidField, message)
-                .pointer("/environment/PORT")
-                .with("port", port));
+            return Err(Error::new(Code::InvalidField, message).pointer("/environment/PORT").with("port", port));
         }
         self.ledger.claim_port(store, port)
     }
@@ -103,12 +101,7 @@ impl Inner {
     }
 
     async fn process_facts(&self, store: &StoreId) -> Result<Option<ProcessFacts>> {
-        Ok(self
-            .processes
-            .list()
-            .await?
-            .into_iter()
-            .find(|facts| facts.spec.store == *store))
+        Ok(self.processes.list().await?.into_iter().find(|facts| facts.spec.store == *store))
     }
 
     /// Waits until the started process listens; `Err` says why it will not.
@@ -142,10 +135,7 @@ impl Inner {
         };
         let facts = found.ok_or_else(|| "is not known to the supervisor any more".to_owned())?;
         if facts.status == ProcessStatus::Failed || facts.restarts >= RESTARTS {
-            return Err(format!(
-                "ended again and again while it started ({} restarts)",
-                facts.restarts
-            ));
+            return Err(format!("ended again and again while it started ({} restarts)", facts.restarts));
         }
         Ok(facts)
     }
@@ -155,21 +145,12 @@ impl Inner {
         let store = &spec.store;
         let log = self.log_tail(store, LOG_LINES).await.unwrap_or_default();
         let error = Error::new(Code::ProcessNotServing, format!("the process of {store} {why}")).with("log", excerpt(&log));
-        let removal = EffectCx {
-            deadline: self.clock.now() + REMOVAL,
-            ..cx.clone()
-        };
+        let removal = EffectCx { deadline: self.clock.now() + REMOVAL, ..cx.clone() };
         match self.processes.remove(&removal, store).await {
-            Ok(()) => Failure {
-                error,
-                aftermath: Aftermath::Gone,
-            },
+            Ok(()) => Failure { error, aftermath: Aftermath::Gone },
             Err(cause) => {
                 tracing::warn!(%store, %cause, "a process that does not serve could not be removed");
-                Failure {
-                    error: error.into_unclear(),
-                    aftermath: Aftermath::Doubt,
-                }
+                Failure { error: error.into_unclear(), aftermath: Aftermath::Doubt }
             }
         }
     }
@@ -177,9 +158,8 @@ impl Inner {
     /// True when the process runs with this port and listens.
     pub(super) async fn process_stands(&self, store: &StoreId, port: Port) -> Result<bool> {
         let facts = self.process_facts(store).await?;
-        let pid = facts
-            .filter(|facts| facts.status == ProcessStatus::Running && facts.spec.port == port)
-            .and_then(|facts| facts.pid);
+        let pid =
+            facts.filter(|facts| facts.status == ProcessStatus::Running && facts.spec.port == port).and_then(|facts| facts.pid);
         Ok(match pid {
             Some(pid) => self.listening.is_served(pid, port).await,
             None => false,
@@ -188,12 +168,7 @@ impl Inner {
 
     /// Puts how each process is now into what the ledger says of it.
     pub(super) async fn with_process_facts(&self, mut found: Vec<Deployed>) -> Vec<Deployed> {
-        let is_process = |deployed: &Deployed| {
-            deployed
-                .parts
-                .get(&Part::Process)
-                .is_some_and(|facts| !facts.digest.is_empty())
-        };
+        let is_process = |deployed: &Deployed| deployed.parts.get(&Part::Process).is_some_and(|facts| !facts.digest.is_empty());
         if !found.iter().any(is_process) {
             return found;
         }

@@ -62,14 +62,7 @@ pub(super) struct Change {
 
 impl RouteWriter {
     pub(super) fn new(proxy: Arc<dyn ProxyWriter>, clock: Arc<dyn Clock>, debounce: Duration) -> Self {
-        Self {
-            proxy,
-            clock,
-            debounce,
-            wanted: Mutex::default(),
-            turn: AsyncMutex::default(),
-            commits: AtomicU64::new(0),
-        }
+        Self { proxy, clock, debounce, wanted: Mutex::default(), turn: AsyncMutex::default(), commits: AtomicU64::new(0) }
     }
 
     fn wanted(&self) -> MutexGuard<'_, Wanted> {
@@ -88,10 +81,7 @@ impl RouteWriter {
             Some(rows) => wanted.rows.insert(store.clone(), rows),
             None => wanted.rows.remove(store),
         };
-        Change {
-            version: wanted.version,
-            before,
-        }
+        Change { version: wanted.version, before }
     }
 
     /// Waits until the change of this version is in force.
@@ -131,12 +121,7 @@ impl RouteWriter {
 
     fn render(&self) -> (u64, RouteTable) {
         let wanted = self.wanted();
-        let routes = wanted
-            .rows
-            .values()
-            .flatten()
-            .map(|(name, port)| (name.clone(), *port))
-            .collect();
+        let routes = wanted.rows.values().flatten().map(|(name, port)| (name.clone(), *port)).collect();
         (wanted.version, RouteTable { routes })
     }
 
@@ -170,11 +155,7 @@ impl RouteWriter {
             match self.proxy.commit(table, generation).await {
                 Ok(committed) => {
                     self.commits.fetch_add(1, Ordering::Relaxed);
-                    tracing::info!(
-                        generation = committed.generation,
-                        routes = table.routes.len(),
-                        "routes committed"
-                    );
+                    tracing::info!(generation = committed.generation, routes = table.routes.len(), "routes committed");
                     turn.generation = committed.generation;
                     turn.quarantined = committed.quarantined.into_iter().collect();
                     turn.known = Some((committed.generation, table.clone()));
@@ -189,10 +170,7 @@ impl RouteWriter {
 
 impl Applied {
     fn in_force(&self) -> InForce {
-        InForce {
-            generation: self.generation,
-            quarantined: self.quarantined.clone(),
-        }
+        InForce { generation: self.generation, quarantined: self.quarantined.clone() }
     }
 }
 

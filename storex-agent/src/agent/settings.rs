@@ -124,11 +124,7 @@ impl AgentBuilder {
             clock: self.clock,
             listening: self.listening,
             ledger,
-            settings: Settings {
-                ports,
-                router: self.router,
-                start_limit: self.start_limit,
-            },
+            settings: Settings { ports, router: self.router, start_limit: self.start_limit },
         };
         Ok(Agent { inner: Arc::new(inner) })
     }

@@ -23,10 +23,7 @@ pub(super) async fn get(router: SocketAddr, name: &Hostname, path: &str) -> Resu
     let request = request(name, path)?;
     let answer = tokio::time::timeout(LIMIT, exchange(router, request)).await;
     answer.unwrap_or_else(|_| {
-        Err(Error::new(
-            Code::Timeout,
-            format!("the router did not answer for {name} within {} s", LIMIT.as_secs()),
-        ))
+        Err(Error::new(Code::Timeout, format!("the router did not answer for {name} within {} s", LIMIT.as_secs())))
     })
 }
 
@@ -35,10 +32,7 @@ fn request(name: &Hostname, path: &str) -> Result<Request<Empty<Bytes>>> {
     if !path.starts_with('/') {
         return Err(refuse());
     }
-    let request = Request::get(path)
-        .header(HOST, name.as_str())
-        .header(USER_AGENT, "storex-agent")
-        .header(CONNECTION, "close");
+    let request = Request::get(path).header(HOST, name.as_str()).header(USER_AGENT, "storex-agent").header(CONNECTION, "close");
     request.body(Empty::new()).map_err(|_| refuse())
 }
 

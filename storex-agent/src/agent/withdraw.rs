@@ -8,10 +8,7 @@ impl Inner {
     pub(super) async fn withdraw(&self, cx: &EffectCx, store: &StoreId, part: Part) -> Result<()> {
         let _turn = self.ledger.turn(store).await;
         self.check_deadline(cx)?;
-        let mut entry = self
-            .ledger
-            .get(store)
-            .map_or_else(|| Entry::new(store), |entry| (*entry).clone());
+        let mut entry = self.ledger.get(store).map_or_else(|| Entry::new(store), |entry| (*entry).clone());
         let rose = entry.fence(cx)?;
         let is_done = entry.withdrawn(&cx.mark, part);
         let is_known = entry.parts.contains_key(&part) || entry.doubts.contains_key(&part);

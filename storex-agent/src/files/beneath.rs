@@ -81,10 +81,7 @@ pub(super) fn link_target(parent: BorrowedFd<'_>, name: &str) -> Result<Option<C
 
 /// The names in a directory, sorted, without `.` and `..`; names that are not UTF-8 are passed over, as none of ours is such.
 pub(super) fn names(dir: BorrowedFd<'_>) -> Result<Vec<String>> {
-    let mut names: Vec<String> = entries(dir)?
-        .into_iter()
-        .filter_map(|(name, _)| name.into_string().ok())
-        .collect();
+    let mut names: Vec<String> = entries(dir)?.into_iter().filter_map(|(name, _)| name.into_string().ok()).collect();
     names.sort_unstable();
     Ok(names)
 }
@@ -155,11 +152,9 @@ fn empty_one(top: BorrowedFd<'_>, entry: &CString, device: u64, raised: &mut u64
         Err(errno) => return Err(at("open the directory", errno)),
     };
     if self::device(dir.as_fd(), &shown)? != device {
-        return Err(Error::new(
-            Code::ForeignObject,
-            "another file system is mounted inside a store's directory",
-        )
-        .with("path", shown));
+        return Err(
+            Error::new(Code::ForeignObject, "another file system is mounted inside a store's directory").with("path", shown)
+        );
     }
     let _ = rustix::fs::fchmod(&dir, Mode::RWXU);
     for (inner, _) in entries(dir.as_fd())? {
@@ -189,9 +184,7 @@ fn raise(from: BorrowedFd<'_>, entry: &CString, top: BorrowedFd<'_>, raised: &mu
 }
 
 fn device(dir: BorrowedFd<'_>, name: &str) -> Result<u64> {
-    rustix::fs::fstat(dir)
-        .map(|stat| stat.st_dev)
-        .map_err(|errno| failed("look at the directory", name, errno))
+    rustix::fs::fstat(dir).map(|stat| stat.st_dev).map_err(|errno| failed("look at the directory", name, errno))
 }
 
 /// Removes a file or link; absent is success.

@@ -19,9 +19,7 @@ pub const FILE_MAX: usize = 256 * 1024;
 
 /// First parts of names that steer Node, the dynamic linker, the C library, TLS or PM2 instead of the shop. Node obeys `NODE_OPTIONS` from
 /// an environment file (seen with 20.6 and 20.20).
-const RESERVED_PREFIXES: [&str; 9] = [
-    "NODE_", "PM2_", "LD_", "DYLD_", "GLIBC_", "MALLOC_", "OPENSSL_", "UV_", "STOREX_",
-];
+const RESERVED_PREFIXES: [&str; 9] = ["NODE_", "PM2_", "LD_", "DYLD_", "GLIBC_", "MALLOC_", "OPENSSL_", "UV_", "STOREX_"];
 
 /// Whole names that do the same. `PROCESS_TITLE` is read by PM2's container from the environment file.
 const RESERVED: [&str; 24] = [
@@ -87,10 +85,7 @@ pub fn render(environment: &BTreeMap<String, Value>) -> Result<String> {
             Value::Number(number) if number.is_i64() || number.is_u64() => number.to_string(),
             Value::Bool(value) => value.to_string(),
             _ => {
-                return Err(refused(
-                    key,
-                    "has a value that is neither text nor a whole number nor a boolean",
-                ));
+                return Err(refused(key, "has a value that is neither text nor a whole number nor a boolean"));
             }
         };
         text.extend([key, "=", written.as_str(), "\n"]);
@@ -153,23 +148,9 @@ mod tests {
 
     #[test]
     fn values_without_an_exact_form_are_refused_by_their_key_and_not_shown() {
-        for value in [
-            "a\0b",
-            "a\rb",
-            "'`\"#",
-            "'`\"\n",
-            " '`\"",
-            "'`\" ",
-            "`'\"",
-            "'`\\n#",
-            "\u{a0}'`\"",
-        ] {
+        for value in ["a\0b", "a\rb", "'`\"#", "'`\"\n", " '`\"", "'`\" ", "`'\"", "'`\\n#", "\u{a0}'`\""] {
             let error = one("SECRET", json!(value)).unwrap_err();
-            assert_eq!(
-                (error.code(), error.pointer_str()),
-                (Code::InvalidField, Some("/environment/SECRET")),
-                "{value:?}"
-            );
+            assert_eq!((error.code(), error.pointer_str()), (Code::InvalidField, Some("/environment/SECRET")), "{value:?}");
             assert!(!error.to_string().contains(value), "{error}");
         }
         for value in [json!(null), json!(1.5), json!([1]), json!({"a": 1})] {
@@ -221,24 +202,9 @@ mod tests {
         for key in malformed.into_iter().chain(steering) {
             let error = one(key, json!("x")).unwrap_err();
             assert_eq!(error.code(), Code::InvalidField, "{key:?}");
-            assert!(
-                error
-                    .pointer_str()
-                    .is_some_and(|pointer| pointer.starts_with("/environment/")),
-                "{key:?}"
-            );
+            assert!(error.pointer_str().is_some_and(|pointer| pointer.starts_with("/environment/")), "{key:?}");
         }
-        for key in [
-            "A",
-            "NODE_ENV",
-            "PORT",
-            "TZ",
-            "DB_PASSWORD",
-            "SMTP_HOST",
-            "PATHS",
-            "HOMEPAGE",
-            &"A".repeat(64),
-        ] {
+        for key in ["A", "NODE_ENV", "PORT", "TZ", "DB_PASSWORD", "SMTP_HOST", "PATHS", "HOMEPAGE", &"A".repeat(64)] {
             check_key(key).unwrap();
         }
     }
@@ -246,9 +212,6 @@ mod tests {
     #[test]
     fn an_environment_beyond_the_limit_is_refused() {
         assert!(one("K", json!("x".repeat(FILE_MAX - 10))).is_ok());
-        assert_eq!(
-            one("K", json!("x".repeat(FILE_MAX))).unwrap_err().pointer_str(),
-            Some("/environment")
-        );
+        assert_eq!(one("K", json!("x".repeat(FILE_MAX))).unwrap_err().pointer_str(), Some("/environment"));
     }
 }

@@ -118,12 +118,7 @@ mod tests {
         let text = env_header(&marker().mark, &store) + "A='1'\n";
         assert_eq!(env_body(text.as_bytes(), &store), Some((marker().mark, &b"A='1'\n"[..])));
         assert_eq!(env_body(text.as_bytes(), &"ocean-12346".parse().unwrap()), None);
-        for other in [
-            "",
-            "A='1'\n",
-            "# a comment\nA='1'\n",
-            "# storex/1 i=0a1b2c3d s=12345 e=a.1f ocean-12345",
-        ] {
+        for other in ["", "A='1'\n", "# a comment\nA='1'\n", "# storex/1 i=0a1b2c3d s=12345 e=a.1f ocean-12345"] {
             assert_eq!(env_body(other.as_bytes(), &store), None, "{other:?}");
         }
     }

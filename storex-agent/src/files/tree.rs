@@ -34,16 +34,9 @@ impl Tree {
         let links = check_links(package)?;
         let core = fs::canonicalize(core).map_err(|error| lacking(core, &error))?;
         let entry = read_entry(&core)?;
-        let links = links
-            .into_iter()
-            .map(|name| Ok((name.to_owned(), folder(&core, name)?)))
-            .collect::<Result<BTreeMap<_, _>>>()?;
-        let marker = Marker {
-            store_id: package.store_id.clone(),
-            mark: mark.clone(),
-            links,
-            entry: marker::digest(&entry),
-        };
+        let links =
+            links.into_iter().map(|name| Ok((name.to_owned(), folder(&core, name)?))).collect::<Result<BTreeMap<_, _>>>()?;
+        let marker = Marker { store_id: package.store_id.clone(), mark: mark.clone(), links, entry: marker::digest(&entry) };
         Ok(Self { marker, entry })
     }
 
@@ -139,28 +132,18 @@ fn check_directory(package: &StorePackage) -> Result<()> {
     if package.directory == wanted {
         return Ok(());
     }
-    Err(Error::new(
-        Code::InvalidField,
-        format!("the directory of {} is {wanted}", package.store_id),
-    )
-    .pointer("/directory"))
+    Err(Error::new(Code::InvalidField, format!("the directory of {} is {wanted}", package.store_id)).pointer("/directory"))
 }
 
 fn check_links(package: &StorePackage) -> Result<BTreeSet<&'static str>> {
-    let lists = [
-        ("core_components", &package.symlinks.core_components),
-        ("static_assets", &package.symlinks.static_assets),
-    ];
+    let lists = [("core_components", &package.symlinks.core_components), ("static_assets", &package.symlinks.static_assets)];
     let mut links = BTreeSet::new();
     for (list, names) in lists {
         for (index, name) in names.iter().enumerate() {
             let known = LINKS.into_iter().find(|known| known == name).ok_or_else(|| {
                 let shown: String = name.chars().take(40).collect();
-                Error::new(
-                    Code::InvalidField,
-                    format!("{shown:?} is no part of the core; there are {}", LINKS.join(", ")),
-                )
-                .pointer(format!("/symlinks/{list}/{index}"))
+                Error::new(Code::InvalidField, format!("{shown:?} is no part of the core; there are {}", LINKS.join(", ")))
+                    .pointer(format!("/symlinks/{list}/{index}"))
             })?;
             links.insert(known);
         }
@@ -184,7 +167,7 @@ fn read_entry(core: &Path) -> Result<Vec<u8>> {
     let entry = fs::read(&path).map_err(|error| lacking(&path, &error))?;
     if entry.len() > ENTRY_MAX {
         return Err(
-            Error::new(Code::Unusable, format!("the entry file is larger than {ENTRY_MAX} bytes")).with("path", path.display()),
+            Error::new(Code::Unusable, format!("the entry file is larger than {ENTRY_MAX} bytes")).with("path", path.display())
         );
     }
     Ok(entry)

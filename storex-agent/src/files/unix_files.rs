@@ -70,25 +70,14 @@ impl UnixFiles {
         };
         let (stores, env, quarantine) = (folder("stores", 0o711)?, folder("env", 0o711)?, folder("quarantine", 0o700)?);
         for dir in [&stores, &env] {
-            for name in beneath::names(dir.as_fd())?
-                .iter()
-                .filter(|name| name.starts_with(atomic::UNFINISHED))
-            {
+            for name in beneath::names(dir.as_fd())?.iter().filter(|name| name.starts_with(atomic::UNFINISHED)) {
                 beneath::remove_dir_all_beneath(dir.as_fd(), name)?;
             }
         }
         for name in beneath::names(quarantine.as_fd())? {
             beneath::remove_dir_all_beneath(quarantine.as_fd(), &name)?;
         }
-        Ok(Self(Arc::new(Folders {
-            root,
-            core,
-            user,
-            stores,
-            env,
-            quarantine,
-            lanes: Default::default(),
-        })))
+        Ok(Self(Arc::new(Folders { root, core, user, stores, env, quarantine, lanes: Default::default() })))
     }
 
     /// Runs a change or a read where it may block. Dropping the caller's future does not stop it half-way.
@@ -105,17 +94,10 @@ impl UnixFiles {
         store: &StoreId,
         work: impl FnOnce(&Folders) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let lane = store
-            .username()
-            .as_str()
-            .bytes()
-            .fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
-            % LANES;
+        let lane =
+            store.username().as_str().bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % LANES;
         self.blocking(move |folders| {
-            let lane = folders
-                .lanes
-                .get(lane)
-                .map(|lane| lane.lock().unwrap_or_else(PoisonError::into_inner));
+            let lane = folders.lanes.get(lane).map(|lane| lane.lock().unwrap_or_else(PoisonError::into_inner));
             let done = work(folders);
             drop(lane);
             done
@@ -134,11 +116,7 @@ impl Folders {
     fn tree(&self, store: &StoreId) -> Result<Option<(OwnedFd, Marker)>> {
         let name = store.username().as_str();
         let Some(dir) = beneath::open_dir(self.stores.as_fd(), name)? else {
-            return if beneath::exists(self.stores.as_fd(), name)? {
-                Err(self.foreign_tree(name))
-            } else {
-                Ok(None)
-            };
+            return if beneath::exists(self.stores.as_fd(), name)? { Err(self.foreign_tree(name)) } else { Ok(None) };
         };
         match Marker::read(dir.as_fd())? {
             Some(marker) if marker.store_id == *store => Ok(Some((dir, marker))),
@@ -147,10 +125,7 @@ impl Folders {
     }
 
     fn foreign_tree(&self, name: &str) -> Error {
-        foreign(
-            "the directory has no marker of this store",
-            &self.root.join("stores").join(name),
-        )
+        foreign("the directory has no marker of this store", &self.root.join("stores").join(name))
     }
 
     fn ensure_tree(&self, package: &StorePackage, mark: &Mark) -> Result<TreeFacts> {
@@ -168,11 +143,7 @@ impl Folders {
 
     fn tree_facts(&self, marker: &Marker, intact: bool) -> TreeFacts {
         let path = self.root.join("stores").join(marker.store_id.username().as_str());
-        TreeFacts {
-            path,
-            digest: marker.digest(),
-            intact,
-        }
+        TreeFacts { path, digest: marker.digest(), intact }
     }
 
     /// Reads the environment file of a store; `None` when nothing is there.
@@ -187,10 +158,7 @@ impl Folders {
             };
         };
         match marker::env_body(&text.bytes, store) {
-            Some((_, body)) => Ok(Some(EnvironmentFacts {
-                path,
-                digest: marker::digest(body),
-            })),
+            Some((_, body)) => Ok(Some(EnvironmentFacts { path, digest: marker::digest(body) })),
             None => Err(foreign("the environment file has no mark of this store", &path)),
         }
     }
@@ -204,10 +172,7 @@ impl Folders {
         let path = self.root.join("env").join(&name);
         atomic::write_at(self.env.as_fd(), &name, text.as_bytes(), 0o400, owner)
             .map_err(|error| error.with("path", path.display()))?;
-        Ok(EnvironmentFacts {
-            path,
-            digest: marker::digest(body.as_bytes()),
-        })
+        Ok(EnvironmentFacts { path, digest: marker::digest(body.as_bytes()) })
     }
 
     fn find(&self, store: &StoreId) -> Result<FilesFacts> {
@@ -215,10 +180,7 @@ impl Folders {
             Some((dir, marker)) => Some(self.tree_facts(&marker, tree::is_intact(dir.as_fd(), &marker)?)),
             None => None,
         };
-        Ok(FilesFacts {
-            tree,
-            environment: absent_if_foreign(self.environment(store))?,
-        })
+        Ok(FilesFacts { tree, environment: absent_if_foreign(self.environment(store))? })
     }
 
     fn list(&self) -> Result<Vec<StoreId>> {
@@ -228,11 +190,7 @@ impl Folders {
             let Some(dir) = beneath::open_dir(self.stores.as_fd(), &name)? else {
                 continue;
             };
-            stores.extend(
-                Marker::read(dir.as_fd())?
-                    .map(|marker| marker.store_id)
-                    .filter(|store| *store.username() == username),
-            );
+            stores.extend(Marker::read(dir.as_fd())?.map(|marker| marker.store_id).filter(|store| *store.username() == username));
         }
         for name in beneath::names(self.env.as_fd())? {
             let Some(store) = name.strip_suffix(".env").and_then(|id| id.parse::<StoreId>().ok()) else {
@@ -281,18 +239,14 @@ impl StoreFiles for UnixFiles {
 
     async fn ensure_environment(&self, cx: &EffectCx, package: &StorePackage) -> Result<EnvironmentFacts> {
         let (package, mark) = (package.clone(), cx.mark.clone());
-        self.changing(&package.store_id.clone(), move |folders| {
-            folders.ensure_environment(&package, &mark)
-        })
-        .await
-        .map_err(|error| error.during("files.ensure_environment"))
+        self.changing(&package.store_id.clone(), move |folders| folders.ensure_environment(&package, &mark))
+            .await
+            .map_err(|error| error.during("files.ensure_environment"))
     }
 
     async fn find(&self, store: &StoreId) -> Result<FilesFacts> {
         let store = store.clone();
-        self.blocking(move |folders| folders.find(&store))
-            .await
-            .map_err(|error| error.during("files.find"))
+        self.blocking(move |folders| folders.find(&store)).await.map_err(|error| error.during("files.find"))
     }
 
     async fn list(&self) -> Result<Vec<StoreId>> {
@@ -301,9 +255,7 @@ impl StoreFiles for UnixFiles {
 
     async fn remove_tree(&self, _: &EffectCx, store: &StoreId) -> Result<()> {
         let id = store.clone();
-        self.changing(store, move |folders| folders.remove_tree(&id))
-            .await
-            .map_err(|error| error.during("files.remove_tree"))
+        self.changing(store, move |folders| folders.remove_tree(&id)).await.map_err(|error| error.during("files.remove_tree"))
     }
 
     async fn remove_environment(&self, _: &EffectCx, store: &StoreId) -> Result<()> {

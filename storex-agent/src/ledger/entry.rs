@@ -89,10 +89,7 @@ impl Entry {
     /// `stale_epoch`.
     pub(crate) fn fence(&mut self, cx: &EffectCx) -> Result<bool> {
         if cx.epoch < self.epoch {
-            let message = format!(
-                "{} is under epoch {}; the call came with {}",
-                self.store_id, self.epoch, cx.epoch
-            );
+            let message = format!("{} is under epoch {}; the call came with {}", self.store_id, self.epoch, cx.epoch);
             return Err(Error::new(Code::StaleEpoch, message).with("epoch", self.epoch));
         }
         let rose = cx.epoch > self.epoch;
@@ -105,13 +102,10 @@ impl Entry {
     /// # Errors
     /// `stale_epoch`.
     pub(crate) fn check_not_undone(&self, cx: &EffectCx) -> Result<()> {
-        let undone = self
-            .effects
-            .iter()
-            .any(|done| done.answer.is_none() && undoes(&done.mark, &cx.mark));
+        let undone = self.effects.iter().any(|done| done.answer.is_none() && undoes(&done.mark, &cx.mark));
         if undone {
             return Err(
-                Error::new(Code::StaleEpoch, format!("the effect {} has been undone", cx.mark.effect)).with("epoch", self.epoch),
+                Error::new(Code::StaleEpoch, format!("the effect {} has been undone", cx.mark.effect)).with("epoch", self.epoch)
             );
         }
         Ok(())
@@ -128,9 +122,7 @@ impl Entry {
     }
 
     fn finished(&self, mark: &Mark, part: Part) -> impl Iterator<Item = &Finished> {
-        self.effects
-            .iter()
-            .filter(move |done| done.part == part && done.mark == *mark)
+        self.effects.iter().filter(move |done| done.part == part && done.mark == *mark)
     }
 
     /// The part stands now as these facts say.
@@ -143,13 +135,7 @@ impl Entry {
 
     /// The effect of this mark on the part has begun and may have happened.
     pub(crate) fn doubt(&mut self, part: Part, mark: &Mark, is_leaving: bool) {
-        self.doubts.insert(
-            part,
-            Doubt {
-                mark: mark.clone(),
-                is_leaving,
-            },
-        );
+        self.doubts.insert(part, Doubt { mark: mark.clone(), is_leaving });
         self.retired_at = None;
     }
 
@@ -169,48 +155,25 @@ impl Entry {
 
     /// Remembers a finished effect.
     pub(crate) fn finish(&mut self, mark: &Mark, part: Part, answer: Option<PartFacts>) {
-        self.effects.push(Finished {
-            mark: mark.clone(),
-            part,
-            answer,
-        });
+        self.effects.push(Finished { mark: mark.clone(), part, answer });
         let surplus = self.effects.len().saturating_sub(EFFECTS);
         self.effects.drain(..surplus);
     }
 
     /// The store as it is reported: a part in doubt has no digest, so it equals nothing that is wanted. `None` when nothing of it is there.
     pub(crate) fn deployed(&self) -> Option<Deployed> {
-        let mut parts: BTreeMap<Part, PartFacts> = self
-            .parts
-            .iter()
-            .map(|(part, standing)| (*part, standing.facts.clone()))
-            .collect();
+        let mut parts: BTreeMap<Part, PartFacts> =
+            self.parts.iter().map(|(part, standing)| (*part, standing.facts.clone())).collect();
         for (part, doubt) in &self.doubts {
             let detail = json!({ "in_doubt": true });
-            parts.insert(
-                *part,
-                PartFacts {
-                    mark: doubt.mark.clone(),
-                    digest: String::new(),
-                    detail,
-                },
-            );
+            parts.insert(*part, PartFacts { mark: doubt.mark.clone(), digest: String::new(), detail });
         }
-        (!parts.is_empty()).then(|| Deployed {
-            store_id: self.store_id.clone(),
-            epoch: self.epoch,
-            parts,
-        })
+        (!parts.is_empty()).then(|| Deployed { store_id: self.store_id.clone(), epoch: self.epoch, parts })
     }
 
     /// The rows of the store's route, when it is acknowledged.
     pub(crate) fn rows(&self) -> Option<(&StoreId, &BTreeMap<Hostname, Port>)> {
-        match &self
-            .parts
-            .get(&Part::Route)
-            .filter(|_| self.is_acknowledged(Part::Route))?
-            .share
-        {
+        match &self.parts.get(&Part::Route).filter(|_| self.is_acknowledged(Part::Route))?.share {
             Share::Route { rows } => Some((&self.store_id, rows)),
             _ => None,
         }
@@ -239,10 +202,7 @@ mod tests {
     fn mark(step: usize, undo: bool) -> Mark {
         let operation: OperationId = format!("op_{}", "0a".repeat(16)).parse().unwrap();
         let effect = EffectId::of(&operation, step, undo);
-        Mark {
-            effect,
-            .."storex/1 i=00ab12cd s=12345 e=x".parse().unwrap()
-        }
+        Mark { effect, .."storex/1 i=00ab12cd s=12345 e=x".parse().unwrap() }
     }
 
     #[test]

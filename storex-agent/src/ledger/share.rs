@@ -14,12 +14,7 @@ pub(crate) enum Share {
     /// The environment file.
     Environment { environment: BTreeMap<String, Value> },
     /// The process: where it listens, and the digests of the files and the environment it runs with.
-    Process {
-        port: Port,
-        node_env: String,
-        files: String,
-        environment: String,
-    },
+    Process { port: Port, node_env: String, files: String, environment: String },
     /// The routes.
     Route { rows: BTreeMap<Hostname, Port> },
 }
@@ -31,13 +26,8 @@ impl Share {
     /// `invalid_field`, `missing_field` with a pointer into the package.
     pub(crate) fn of(package: &StorePackage, part: Part) -> Result<Self> {
         Ok(match part {
-            Part::Files => Self::Files {
-                directory: package.directory.clone(),
-                symlinks: package.symlinks.clone(),
-            },
-            Part::Environment => Self::Environment {
-                environment: package.environment.clone(),
-            },
+            Part::Files => Self::Files { directory: package.directory.clone(), symlinks: package.symlinks.clone() },
+            Part::Environment => Self::Environment { environment: package.environment.clone() },
             Part::Process => Self::Process {
                 port: port(package)?,
                 node_env: node_env(package)?,
@@ -64,10 +54,7 @@ fn port(package: &StorePackage) -> Result<Port> {
     let refuse = |why: &str| Error::new(Code::InvalidField, format!("PORT {why}")).pointer(pointer("PORT"));
     let value = package.environment.get("PORT");
     let value = value.ok_or_else(|| Error::new(Code::MissingField, "the environment has no PORT").pointer(pointer("PORT")))?;
-    let number = value
-        .as_u64()
-        .and_then(|number| u16::try_from(number).ok())
-        .ok_or_else(|| refuse("is no port number"))?;
+    let number = value.as_u64().and_then(|number| u16::try_from(number).ok()).ok_or_else(|| refuse("is no port number"))?;
     Port::try_from(number).map_err(|error| refuse(error.message()))
 }
 
@@ -92,11 +79,7 @@ fn rows(package: &StorePackage) -> Result<BTreeMap<Hostname, Port>> {
     let internal = name("INTERNAL_DOMAIN")?;
     let internal = internal
         .ok_or_else(|| Error::new(Code::MissingField, "a route needs INTERNAL_DOMAIN").pointer(pointer("INTERNAL_DOMAIN")))?;
-    Ok([Some(internal), name("DOMAIN")?]
-        .into_iter()
-        .flatten()
-        .map(|name| (name, port))
-        .collect())
+    Ok([Some(internal), name("DOMAIN")?].into_iter().flatten().map(|name| (name, port)).collect())
 }
 
 #[cfg(test)]
@@ -121,15 +104,9 @@ mod tests {
             (json!({ "PORT": 70_000 }), "/environment/PORT"),
             (json!({ "PORT": -1 }), "/environment/PORT"),
             (json!({ "PORT": 4001 }), "/environment/INTERNAL_DOMAIN"),
-            (
-                json!({ "PORT": 4001, "INTERNAL_DOMAIN": "a;b" }),
-                "/environment/INTERNAL_DOMAIN",
-            ),
+            (json!({ "PORT": 4001, "INTERNAL_DOMAIN": "a;b" }), "/environment/INTERNAL_DOMAIN"),
             (json!({ "PORT": 4001, "INTERNAL_DOMAIN": 7 }), "/environment/INTERNAL_DOMAIN"),
-            (
-                json!({ "PORT": 4001, "INTERNAL_DOMAIN": "a.storex.com", "DOMAIN": "*.b.com" }),
-                "/environment/DOMAIN",
-            ),
+            (json!({ "PORT": 4001, "INTERNAL_DOMAIN": "a.storex.com", "DOMAIN": "*.b.com" }), "/environment/DOMAIN"),
         ] {
             let error = Share::of(&package(&environment), Part::Route).err().expect("refused");
             assert_eq!(error.pointer_str(), Some(wanted), "{environment}");

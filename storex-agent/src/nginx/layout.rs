@@ -38,11 +38,8 @@ impl Layout {
     pub(super) fn prepare(settings: &NginxSettings) -> Result<Self> {
         settings.check()?;
         let binary = fs::canonicalize(&settings.binary).map_err(|error| {
-            Error::new(
-                Code::Unusable,
-                format!("nginx is not there ({error}); run scripts/install-host.sh"),
-            )
-            .with("path", settings.binary.display())
+            Error::new(Code::Unusable, format!("nginx is not there ({error}); run scripts/install-host.sh"))
+                .with("path", settings.binary.display())
         })?;
         let user = settings.user.as_ref();
         let owner = user.map(|user| (user.uid, user.gid));
@@ -70,31 +67,11 @@ impl Layout {
         ] {
             atomic::make_dir(&prefix.join(name), mode, owner)?;
         }
-        atomic::write(
-            &prefix.join("conf/nginx.conf"),
-            render::main(settings, Purpose::Serve)?.as_bytes(),
-            0o600,
-            None,
-        )?;
-        atomic::write(
-            &prefix.join("check/conf/nginx.conf"),
-            render::main(settings, Purpose::Trial)?.as_bytes(),
-            0o640,
-            readers,
-        )?;
-        let run = rustix::fs::open(
-            prefix.join("run"),
-            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )
-        .map_err(|errno| unreadable(&prefix.join("run"), &errno.into()))?;
-        Ok(Self {
-            prefix,
-            binary,
-            title_part,
-            run,
-            readers,
-        })
+        atomic::write(&prefix.join("conf/nginx.conf"), render::main(settings, Purpose::Serve)?.as_bytes(), 0o600, None)?;
+        atomic::write(&prefix.join("check/conf/nginx.conf"), render::main(settings, Purpose::Trial)?.as_bytes(), 0o640, readers)?;
+        let run = rustix::fs::open(prefix.join("run"), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|errno| unreadable(&prefix.join("run"), &errno.into()))?;
+        Ok(Self { prefix, binary, title_part, run, readers })
     }
 
     /// The file with the routes the master reads.
@@ -130,16 +107,8 @@ impl Layout {
             Purpose::Serve => self.prefix.clone(),
             Purpose::Trial => self.prefix.join("check"),
         };
-        let program = Program::new(&self.binary)
-            .arg("-p")
-            .arg(base.join(""))
-            .arg("-e")
-            .arg(base.join("logs/error.log"));
-        let program = program
-            .arg("-c")
-            .arg(base.join("conf/nginx.conf"))
-            .env("PATH", "/usr/bin:/bin")
-            .directory(base);
+        let program = Program::new(&self.binary).arg("-p").arg(base.join("")).arg("-e").arg(base.join("logs/error.log"));
+        let program = program.arg("-c").arg(base.join("conf/nginx.conf")).env("PATH", "/usr/bin:/bin").directory(base);
         match purpose {
             Purpose::Serve => program,
             Purpose::Trial => program.args(["-t", "-q"]).user(user.cloned()),
@@ -162,12 +131,9 @@ impl Layout {
     }
 
     fn processes(&self, ours: impl Fn(u32, &str) -> bool) -> Vec<(u32, u64)> {
-        let all = proc::pids()
-            .into_iter()
-            .filter(|pid| proc::program(*pid).is_some_and(|program| is_file(&program, &self.binary)));
-        all.filter_map(|pid| Some((pid, proc::start_ticks(pid)?)))
-            .filter(|(pid, _)| ours(*pid, &title(*pid)))
-            .collect()
+        let all =
+            proc::pids().into_iter().filter(|pid| proc::program(*pid).is_some_and(|program| is_file(&program, &self.binary)));
+        all.filter_map(|pid| Some((pid, proc::start_ticks(pid)?))).filter(|(pid, _)| ours(*pid, &title(*pid))).collect()
     }
 }
 
@@ -182,18 +148,12 @@ fn own_uid() -> u32 {
 
 /// Whether a link below /proc leads to this file; the kernel adds ` (deleted)` once its name is gone, as after an update of the package.
 fn is_file(link: &Path, file: &Path) -> bool {
-    link == file
-        || link
-            .to_str()
-            .and_then(|text| text.strip_suffix(" (deleted)"))
-            .is_some_and(|text| Path::new(text) == file)
+    link == file || link.to_str().and_then(|text| text.strip_suffix(" (deleted)")).is_some_and(|text| Path::new(text) == file)
 }
 
 fn holds(pid: u32, file: &Path) -> bool {
     let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    descriptors
-        .filter_map(|entry| fs::read_link(entry.path()).ok())
-        .any(|link| is_file(&link, file))
+    descriptors.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|link| is_file(&link, file))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {

@@ -37,10 +37,7 @@ pub(super) async fn launch(layout: &Layout, settings: &NginxSettings, generation
     // A killed master leaves the socket's name, and binding to it again would fail.
     match fs::remove_file(layout.probe()) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(Error::new(
-                Code::Unavailable,
-                format!("the router's old socket cannot be removed: {error}"),
-            ));
+            return Err(Error::new(Code::Unavailable, format!("the router's old socket cannot be removed: {error}")));
         }
         _ => {}
     }
@@ -48,14 +45,9 @@ pub(super) async fn launch(layout: &Layout, settings: &NginxSettings, generation
     let mut child = layout.program(Purpose::Serve, None).spawn()?;
     let pid = child.id().unwrap_or_default();
     tracing::info!(pid, listen = %settings.listen, generation, "started the router");
-    tokio::time::timeout(START, serving(layout, settings, generation, &mut child, &log))
-        .await
-        .unwrap_or_else(|_| {
-            Err(Error::unclear(
-                Code::Timeout,
-                format!("the router did not answer within {START:?} of its start"),
-            ))
-        })
+    tokio::time::timeout(START, serving(layout, settings, generation, &mut child, &log)).await.unwrap_or_else(|_| {
+        Err(Error::unclear(Code::Timeout, format!("the router did not answer within {START:?} of its start")))
+    })
 }
 
 async fn serving(layout: &Layout, settings: &NginxSettings, generation: u64, child: &mut Child, log: &LogEnd) -> Result<Master> {
@@ -63,11 +55,7 @@ async fn serving(layout: &Layout, settings: &NginxSettings, generation: u64, chi
     loop {
         if let Ok(Some(status)) = child.try_wait() {
             let words = log.emergency().unwrap_or_else(|| "it says nothing".to_owned());
-            let code = if words.contains("Address already in use") {
-                Code::PortBusy
-            } else {
-                Code::Unusable
-            };
+            let code = if words.contains("Address already in use") { Code::PortBusy } else { Code::Unusable };
             return Err(
                 Error::new(code, format!("the router does not start ({status}): {words}")).with("port", settings.listen.port())
             );
@@ -137,11 +125,10 @@ pub(super) async fn stop(layout: &Layout) -> Result<()> {
 /// Says by whom nothing can be served, before nginx tries for three seconds.
 fn check_free(listen: SocketAddr) -> Result<()> {
     match TcpListener::bind(listen) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(Error::new(
-            Code::PortBusy,
-            format!("another program listens on the router's address {listen}"),
-        )
-        .with("port", listen.port())),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            Err(Error::new(Code::PortBusy, format!("another program listens on the router's address {listen}"))
+                .with("port", listen.port()))
+        }
         // Anything else nginx itself may be able to do, or will say better.
         _ => Ok(()),
     }

@@ -45,11 +45,7 @@ impl NginxProxy {
     pub async fn start(settings: NginxSettings) -> Result<Self> {
         let prepared = settings.clone();
         let layout = blocking(move || Layout::prepare(&prepared)).await?;
-        let router = Self(Arc::new(Router {
-            settings,
-            layout,
-            gate: Mutex::new(()),
-        }));
+        let router = Self(Arc::new(Router { settings, layout, gate: Mutex::new(()) }));
         let task = Arc::clone(&router.0);
         detached(async move { task.begin().await }).await?;
         Ok(router)
@@ -88,16 +84,12 @@ impl NginxProxy {
 impl ProxyWriter for NginxProxy {
     async fn load(&self) -> Result<(u64, RouteTable)> {
         let router = Arc::clone(&self.0);
-        blocking(move || router.on_disk()?.parsed())
-            .await
-            .map_err(|error| error.during("proxy.load"))
+        blocking(move || router.on_disk()?.parsed()).await.map_err(|error| error.during("proxy.load"))
     }
 
     async fn check(&self, table: &RouteTable) -> Result<()> {
         let (router, table) = (Arc::clone(&self.0), table.clone());
-        detached(async move { router.check(&table).await })
-            .await
-            .map_err(|error| error.during("proxy.check"))
+        detached(async move { router.check(&table).await }).await.map_err(|error| error.during("proxy.check"))
     }
 
     /// Once begun it ends, whether or not the future is dropped: there is no state between two tables.
@@ -167,10 +159,8 @@ impl Router {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
-                return Err(
-                    Error::new(Code::Unavailable, format!("the router's routes cannot be read: {error}"))
-                        .with("path", path.display()),
-                );
+                return Err(Error::new(Code::Unavailable, format!("the router's routes cannot be read: {error}"))
+                    .with("path", path.display()));
             }
         }
         let empty = RouteTable::default();
@@ -197,10 +187,7 @@ impl Router {
         let former = self.on_disk()?;
         let in_force = former.generation()?;
         if in_force != expected {
-            return Err(Error::new(
-                Code::VersionConflict,
-                format!("table {in_force} is in force, not {expected}"),
-            ));
+            return Err(Error::new(Code::VersionConflict, format!("table {in_force} is in force, not {expected}")));
         }
         let master = self.running().await?;
         let generation = in_force + 1;
@@ -209,10 +196,7 @@ impl Router {
         blocking(move || router.put_candidate()).await?;
         match self.switch(master, generation).await {
             // Names and ports are parsed values: nginx has no row to refuse on its own account.
-            Ok(()) => Ok(Committed {
-                generation,
-                quarantined: Vec::new(),
-            }),
+            Ok(()) => Ok(Committed { generation, quarantined: Vec::new() }),
             Err(error) => Err(self.restore(master, former, in_force, error).await),
         }
     }
@@ -221,36 +205,23 @@ impl Router {
     async fn try_out(self: &Arc<Self>, text: String) -> Result<()> {
         let router = Arc::clone(self);
         blocking(move || router.layout.write_candidate(&text)).await?;
-        let finished = self
-            .layout
-            .program(Purpose::Trial, self.settings.user.as_ref())
-            .run(TRIAL)
-            .await?;
+        let finished = self.layout.program(Purpose::Trial, self.settings.user.as_ref()).run(TRIAL).await?;
         if finished.status.success() {
             return Ok(());
         }
         let said = finished.stderr_text() + "\n";
         let words = workers::first_emergency(&said).unwrap_or_else(|| said.chars().take(500).collect());
-        Err(Error::new(
-            Code::RouteRejected,
-            format!("nginx refuses the configuration: {}", words.trim()),
-        ))
+        Err(Error::new(Code::RouteRejected, format!("nginx refuses the configuration: {}", words.trim())))
     }
 
     /// Moves the very file that was tried to its place.
     fn put_candidate(&self) -> Result<()> {
         let (from, to) = (self.layout.candidate(), self.layout.routes());
-        let failed = |error: io::Error| {
-            Error::new(
-                Code::Unavailable,
-                format!("the routes cannot be moved to their place: {error}"),
-            )
-        };
+        let failed =
+            |error: io::Error| Error::new(Code::Unavailable, format!("the routes cannot be moved to their place: {error}"));
         fs::rename(&from, &to).map_err(failed)?;
         let folder = to.parent().unwrap_or(&to);
-        fs::File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|error| failed(error).into_unclear())
+        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| failed(error).into_unclear())
     }
 
     /// Has the master read what is on disk and waits until every worker routes by it.
@@ -259,16 +230,7 @@ impl Router {
         if !master::reload(master)? {
             return master::launch(&self.layout, &self.settings, generation).await.map(drop);
         }
-        workers::switched(
-            &self.layout,
-            master.0,
-            &old,
-            self.settings.workers,
-            generation,
-            &log,
-            self.settings.patience,
-        )
-        .await
+        workers::switched(&self.layout, master.0, &old, self.settings.workers, generation, &log, self.settings.patience).await
     }
 
     /// Puts the former table back in force and answers the error of the failed commit, in doubt only when that was not to be had.
@@ -286,12 +248,9 @@ impl Router {
             Err(error) if error.code() == Code::RouteRejected && workers::generation(&self.layout).await == Some(generation) => {
                 Error::new(why.code(), why.message())
             }
-            Err(error) => why
-                .with(
-                    "detail",
-                    format!("the former routes could not be restored: {}", error.message()),
-                )
-                .into_unclear(),
+            Err(error) => {
+                why.with("detail", format!("the former routes could not be restored: {}", error.message())).into_unclear()
+            }
         }
     }
 }
@@ -311,9 +270,7 @@ async fn detached<T: Send + 'static>(work: impl Future<Output = Result<T>> + Sen
 
 /// Runs file work where it may block.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(ended_early(&error)))
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(ended_early(&error)))
 }
 
 fn ended_early(error: &tokio::task::JoinError) -> Error {

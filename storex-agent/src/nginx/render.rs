@@ -167,12 +167,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn table(rows: &[(&str, u16)]) -> RouteTable {
-        RouteTable {
-            routes: rows
-                .iter()
-                .map(|(name, port)| (name.parse().unwrap(), (*port).try_into().unwrap()))
-                .collect(),
-        }
+        RouteTable { routes: rows.iter().map(|(name, port)| (name.parse().unwrap(), (*port).try_into().unwrap())).collect() }
     }
 
     #[test]
@@ -188,9 +183,7 @@ mod tests {
     #[test]
     fn sizes_follow_the_number_and_the_length_of_names() {
         let many = RouteTable {
-            routes: (0..3000)
-                .map(|n| (format!("s{n}.storex.com").parse().unwrap(), 4001.try_into().unwrap()))
-                .collect(),
+            routes: (0..3000).map(|n| (format!("s{n}.storex.com").parse().unwrap(), 4001.try_into().unwrap())).collect(),
         };
         assert!(routes(1, &many).contains("map_hash_max_size 8192;\nmap_hash_bucket_size 128;"));
         let long = format!("{0}.{0}.com", "a".repeat(63));
@@ -202,16 +195,8 @@ mod tests {
         let text = routes(7, &table(&[("a.storex.com", 4001)]));
         assert!(parse_routes(&text).is_some());
         for line in text.lines() {
-            assert_eq!(
-                parse_routes(&text.replacen(&format!("{line}\n"), "", 1)),
-                None,
-                "without {line:?}"
-            );
-            assert_eq!(
-                parse_routes(&text.replacen(line, &format!("{line} "), 1)),
-                None,
-                "a blank after {line:?}"
-            );
+            assert_eq!(parse_routes(&text.replacen(&format!("{line}\n"), "", 1)), None, "without {line:?}");
+            assert_eq!(parse_routes(&text.replacen(line, &format!("{line} "), 1)), None, "a blank after {line:?}");
         }
         for (from, to) in [
             ("127.0.0.1", "10.0.0.1"),
@@ -247,9 +232,7 @@ mod tests {
 
     #[test]
     fn a_trial_takes_neither_the_port_nor_another_user() {
-        let user = rustix::process::geteuid()
-            .is_root()
-            .then(|| crate::proc::User::named("nobody").unwrap());
+        let user = rustix::process::geteuid().is_root().then(|| crate::proc::User::named("nobody").unwrap());
         let settings = NginxSettings {
             binary: "/nginx".into(),
             prefix: "/prefix".into(),
@@ -258,17 +241,11 @@ mod tests {
             workers: 3,
             patience: super::super::PATIENCE,
         };
-        let (serve, trial) = (
-            main(&settings, Purpose::Serve).unwrap(),
-            main(&settings, Purpose::Trial).unwrap(),
-        );
+        let (serve, trial) = (main(&settings, Purpose::Serve).unwrap(), main(&settings, Purpose::Trial).unwrap());
         assert!(serve.contains("listen 127.0.0.1:3000 default_server;") && serve.contains("worker_processes 3;"));
         assert_eq!(serve.contains("\nuser nobody "), settings.user.is_some());
         assert!(!trial.contains("127.0.0.1:3000") && !trial.contains("\nuser "));
-        assert!(
-            !serve.contains("/prefix"),
-            "the place of the prefix stands in no configuration"
-        );
+        assert!(!serve.contains("/prefix"), "the place of the prefix stands in no configuration");
         assert_eq!(serve.matches('{').count(), serve.matches('}').count());
     }
 }

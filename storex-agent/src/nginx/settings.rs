@@ -65,10 +65,7 @@ impl NginxSettings {
             .ok_or_else(|| Error::new(Code::Unusable, format!("the group {} of {} has no name", user.gid, user.name)))?;
         for name in [&user.name, &group] {
             if !is_plain(name) {
-                return Err(Error::new(
-                    Code::Unusable,
-                    format!("the name {name:?} cannot stand in a router configuration"),
-                ));
+                return Err(Error::new(Code::Unusable, format!("the name {name:?} cannot stand in a router configuration")));
             }
         }
         Ok(Some((user.name.clone(), group)))
@@ -86,10 +83,7 @@ fn group_name(table: &str, gid: u32) -> Option<String> {
 
 /// Letters, digits, `_`, `-` and `.`: nothing a configuration reads as more than a word.
 fn is_plain(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
 #[cfg(test)]
@@ -97,11 +91,7 @@ mod tests {
     use super::*;
 
     fn settings() -> NginxSettings {
-        let user = rustix::process::geteuid().is_root().then(|| User {
-            uid: 65_534,
-            gid: 65_534,
-            name: "nobody".to_owned(),
-        });
+        let user = rustix::process::geteuid().is_root().then(|| User { uid: 65_534, gid: 65_534, name: "nobody".to_owned() });
         NginxSettings {
             binary: "/usr/sbin/nginx".into(),
             prefix: "/tmp/router".into(),
@@ -115,50 +105,19 @@ mod tests {
     #[test]
     fn settings_that_cannot_work_are_refused() {
         settings().check().unwrap();
-        let root = User {
-            uid: 0,
-            gid: 0,
-            name: "root".to_owned(),
-        };
-        let other = if settings().user.is_some() {
-            None
-        } else {
-            Some(User {
-                uid: 65_534,
-                gid: 65_534,
-                name: "nobody".to_owned(),
-            })
-        };
+        let root = User { uid: 0, gid: 0, name: "root".to_owned() };
+        let other =
+            if settings().user.is_some() { None } else { Some(User { uid: 65_534, gid: 65_534, name: "nobody".to_owned() }) };
         for bad in [
-            NginxSettings {
-                listen: "0.0.0.0:3000".parse().unwrap(),
-                ..settings()
-            },
-            NginxSettings {
-                workers: 0,
-                ..settings()
-            },
-            NginxSettings {
-                workers: 65,
-                ..settings()
-            },
-            NginxSettings {
-                user: Some(root),
-                ..settings()
-            },
-            NginxSettings {
-                user: other,
-                ..settings()
-            },
+            NginxSettings { listen: "0.0.0.0:3000".parse().unwrap(), ..settings() },
+            NginxSettings { workers: 0, ..settings() },
+            NginxSettings { workers: 65, ..settings() },
+            NginxSettings { user: Some(root), ..settings() },
+            NginxSettings { user: other, ..settings() },
         ] {
             assert_eq!(bad.check().unwrap_err().code(), Code::Unusable, "{bad:?}");
         }
-        NginxSettings {
-            listen: "[::1]:3000".parse().unwrap(),
-            ..settings()
-        }
-        .check()
-        .unwrap();
+        NginxSettings { listen: "[::1]:3000".parse().unwrap(), ..settings() }.check().unwrap();
     }
 
     #[test]

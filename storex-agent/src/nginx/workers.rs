@@ -25,11 +25,8 @@ pub(super) type Workers = BTreeSet<(u32, u64)>;
 /// All processes are looked at: `/proc/PID/task/PID/children` may leave out a child while another one ends (proc(5)), and a worker missed here
 /// would be one that still answers from the former table.
 pub(super) fn accepting(master: u32) -> Workers {
-    let child = |pid: u32| {
-        Stat::of(pid)
-            .filter(|stat| stat.parent == master && stat.is_alive())
-            .map(|stat| (pid, stat.start_ticks))
-    };
+    let child =
+        |pid: u32| Stat::of(pid).filter(|stat| stat.parent == master && stat.is_alive()).map(|stat| (pid, stat.start_ticks));
     proc::pids().into_iter().filter_map(child).filter(still_accepts).collect()
 }
 
@@ -75,20 +72,13 @@ pub(super) async fn switched(
                 }
             }
             if let Some(words) = log.emergency() {
-                return Err(Error::new(
-                    Code::RouteRejected,
-                    format!("nginx refused the configuration: {words}"),
-                ));
+                return Err(Error::new(Code::RouteRejected, format!("nginx refused the configuration: {words}")));
             }
             tokio::time::sleep(PAUSE).await;
         }
     };
-    let late = || {
-        Error::unclear(
-            Code::Timeout,
-            format!("the router's workers did not switch to table {wanted} within {patience:?}"),
-        )
-    };
+    let late =
+        || Error::unclear(Code::Timeout, format!("the router's workers did not switch to table {wanted} within {patience:?}"));
     tokio::time::timeout(patience, wait).await.unwrap_or_else(|_| Err(late()))
 }
 
@@ -103,10 +93,7 @@ impl LogEnd {
     /// The end as it is now.
     pub(super) fn now(layout: &Layout) -> Self {
         let path = layout.error_log();
-        Self {
-            length: length(&path),
-            path,
-        }
+        Self { length: length(&path), path }
     }
 
     /// The first emergency written since: nginx's reason for refusing a configuration or not starting.
@@ -129,10 +116,7 @@ fn length(path: &Path) -> u64 {
 /// The words of the first `[emerg]` line; a line still being written does not count.
 pub(super) fn first_emergency(text: &str) -> Option<String> {
     let whole = text.rsplit_once('\n')?.0;
-    whole
-        .lines()
-        .find_map(|line| line.split_once("[emerg] "))
-        .map(|(_, words)| words.to_owned())
+    whole.lines().find_map(|line| line.split_once("[emerg] ")).map(|(_, words)| words.to_owned())
 }
 
 #[cfg(test)]
@@ -142,19 +126,10 @@ mod tests {
     #[test]
     fn only_whole_emergency_lines_count() {
         let line = "2026/01/01 00:00:00 [emerg] 12#12: unexpected \"}\" in conf/nginx.conf:3\n";
-        assert_eq!(
-            first_emergency(line).as_deref(),
-            Some("12#12: unexpected \"}\" in conf/nginx.conf:3")
-        );
+        assert_eq!(first_emergency(line).as_deref(), Some("12#12: unexpected \"}\" in conf/nginx.conf:3"));
         assert_eq!(first_emergency(line.trim_end()), None);
-        assert_eq!(
-            first_emergency("2026/01/01 00:00:00 [alert] 12#12: worker process 13 exited on signal 9\n"),
-            None
-        );
-        assert_eq!(
-            first_emergency(&format!("a\n{line}b")).as_deref(),
-            first_emergency(line).as_deref()
-        );
+        assert_eq!(first_emergency("2026/01/01 00:00:00 [alert] 12#12: worker process 13 exited on signal 9\n"), None);
+        assert_eq!(first_emergency(&format!("a\n{line}b")).as_deref(), first_emergency(line).as_deref());
     }
 
     #[test]

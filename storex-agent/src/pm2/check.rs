@@ -27,11 +27,7 @@ fn check_paths(settings: &Pm2Settings, spec: &ProcessSpec) -> Result<(), String>
         return Err(format!("the directory {} is missing", spec.directory.display()));
     }
     if !settings.holds_directory(&spec.directory) {
-        return Err(format!(
-            "{} does not lie below {}",
-            spec.directory.display(),
-            settings.stores_root.display()
-        ));
+        return Err(format!("{} does not lie below {}", spec.directory.display(), settings.stores_root.display()));
     }
     check_environment_file(&spec.environment_file, settings.uid())
 }
@@ -43,9 +39,7 @@ fn check_environment_file(path: &Path, uid: u32) -> Result<(), String> {
         return Err(format!("the environment file {shown} is missing"));
     };
     if facts.uid() != uid || facts.mode() & 0o077 != 0 {
-        return Err(format!(
-            "the environment file {shown} must belong to user {uid} and be closed to all others"
-        ));
+        return Err(format!("the environment file {shown} must belong to user {uid} and be closed to all others"));
     }
     Ok(())
 }

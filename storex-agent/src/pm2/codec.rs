@@ -28,10 +28,7 @@ pub(super) enum Part {
 /// `internal` for more than 15 parts or too large ones.
 pub(super) fn encode(parts: &[Part]) -> Result<Vec<u8>> {
     let too_large = || Error::new(Code::Internal, "the frame is too large for PM2");
-    let count = u8::try_from(parts.len())
-        .ok()
-        .filter(|_| parts.len() <= MOST_PARTS)
-        .ok_or_else(too_large)?;
+    let count = u8::try_from(parts.len()).ok().filter(|_| parts.len() <= MOST_PARTS).ok_or_else(too_large)?;
     let mut frame = vec![VERSION | count];
     for part in parts {
         let bytes = match part {
@@ -119,8 +116,7 @@ mod tests {
         prop_oneof![
             any::<String>().prop_map(Part::Text),
             proptest::collection::vec(any::<u8>(), 0..64)
-                .prop_filter("would read as another part", |bytes| !bytes.starts_with(b"j:")
-                    && !bytes.starts_with(b"s:"))
+                .prop_filter("would read as another part", |bytes| !bytes.starts_with(b"j:") && !bytes.starts_with(b"s:"))
                 .prop_map(Part::Bytes),
             (any::<String>(), any::<i64>())
                 .prop_map(|(text, number)| Part::Json(json!({"text": text, "list": [number, null, true]}))),

@@ -64,10 +64,7 @@ pub(super) async fn find(settings: &Pm2Settings, socket: &DaemonSocket) -> Resul
 pub(super) async fn version(socket: &DaemonSocket, limit: Duration) -> Result<String> {
     match socket.call("getVersion", json!({}), Effect::Read, limit).await? {
         Value::String(version) => Ok(version),
-        other => Err(Error::new(
-            Code::Unavailable,
-            format!("the PM2 daemon says its version is {other}"),
-        )),
+        other => Err(Error::new(Code::Unavailable, format!("the PM2 daemon says its version is {other}"))),
     }
 }
 
@@ -79,16 +76,10 @@ pub(super) async fn version(socket: &DaemonSocket, limit: Duration) -> Result<St
 /// `unavailable` with the end of its log when it does not answer in time; it has then been killed.
 pub(super) async fn start(settings: &Pm2Settings, socket: &DaemonSocket) -> Result<u32> {
     let log = home::open_log(settings)?;
-    let program = Program::new(&settings.node)
-        .arg(&settings.pm2_daemon)
-        .directory(&settings.home)
-        .user(settings.user.clone());
+    let program = Program::new(&settings.node).arg(&settings.pm2_daemon).directory(&settings.home).user(settings.user.clone());
     // Exactly these. The last two are read by the CLI only and cost nothing.
-    let program = program
-        .env("PM2_HOME", &settings.home)
-        .env("HOME", &settings.home)
-        .env("PATH", "/usr/bin:/bin")
-        .env("LANG", "C.UTF-8");
+    let program =
+        program.env("PM2_HOME", &settings.home).env("HOME", &settings.home).env("PATH", "/usr/bin:/bin").env("LANG", "C.UTF-8");
     let program = program.env("PM2_DISCRETE_MODE", "true").env("PM2_NO_INTERACTION", "true");
     let mut child = program.output_file(log).spawn()?;
     // A daemon that cannot make its sockets does not exit: only an answer counts.
@@ -100,10 +91,7 @@ pub(super) async fn start(settings: &Pm2Settings, socket: &DaemonSocket) -> Resu
             return Ok(pid);
         }
         Ok(Err(error)) => error,
-        Err(_) => Error::new(
-            Code::Unavailable,
-            format!("the PM2 daemon did not answer within {:?}", settings.start_limit),
-        ),
+        Err(_) => Error::new(Code::Unavailable, format!("the PM2 daemon did not answer within {:?}", settings.start_limit)),
     };
     if let Err(error) = child.kill().await {
         tracing::warn!(%error, "a PM2 daemon that does not answer could not be killed");
@@ -114,17 +102,11 @@ pub(super) async fn start(settings: &Pm2Settings, socket: &DaemonSocket) -> Resu
 async fn first_answer(child: &mut Child, socket: &DaemonSocket) -> Result<u32> {
     loop {
         if let Ok(Some(status)) = child.try_wait() {
-            return Err(Error::new(
-                Code::Unavailable,
-                format!("the PM2 daemon ended at once: {status}"),
-            ));
+            return Err(Error::new(Code::Unavailable, format!("the PM2 daemon ended at once: {status}")));
         }
         if let Some(pid) = socket.peer().await? {
             if child.id() != Some(pid) {
-                return Err(Error::new(
-                    Code::Unavailable,
-                    format!("process {pid} took the PM2 socket meanwhile"),
-                ));
+                return Err(Error::new(Code::Unavailable, format!("process {pid} took the PM2 socket meanwhile")));
             }
             let version = version(socket, Duration::from_secs(10)).await?;
             if version == PM2_VERSION {
@@ -155,9 +137,7 @@ fn end_of_log(settings: &Pm2Settings) -> String {
         let mut file = super::logs::open(&path, settings.uid())?.ok_or_else(|| Error::new(Code::Unavailable, "no log"))?;
         let length = file.metadata().map_or(0, |facts| facts.len());
         let mut text = Vec::new();
-        let end = file
-            .seek(SeekFrom::Start(length.saturating_sub(2048)))
-            .and_then(|_| file.take(2048).read_to_end(&mut text));
+        let end = file.seek(SeekFrom::Start(length.saturating_sub(2048))).and_then(|_| file.take(2048).read_to_end(&mut text));
         end.map_err(|error| Error::new(Code::Unavailable, error.to_string()))?;
         Ok(String::from_utf8_lossy(&text).trim().to_owned())
     };

@@ -8,15 +8,10 @@ use storex_core::{ProcessFacts, ProcessStatus};
 /// What is known of a listed process. The record says more than PM2 can, unless it is lost.
 pub(super) fn facts(entry: Entry, record: Option<&Record>) -> Option<ProcessFacts> {
     let spec = record.map(|record| record.spec.clone()).or(entry.spec)?;
-    let alive = entry
-        .pid
-        .filter(|_| !matches!(entry.status, ProcessStatus::Stopped | ProcessStatus::Failed));
+    let alive = entry.pid.filter(|_| !matches!(entry.status, ProcessStatus::Stopped | ProcessStatus::Failed));
     let process = alive.and_then(|pid| Some((pid, Stat::of(pid).filter(Stat::is_alive)?.start_ticks)));
-    let status = if entry.status == ProcessStatus::Running && process.is_none() {
-        ProcessStatus::Unsettled
-    } else {
-        entry.status
-    };
+    let status =
+        if entry.status == ProcessStatus::Running && process.is_none() { ProcessStatus::Unsettled } else { entry.status };
     Some(ProcessFacts {
         spec,
         status,
@@ -28,16 +23,6 @@ pub(super) fn facts(entry: Entry, record: Option<&Record>) -> Option<ProcessFact
 
 /// What is known of a process that is in no list.
 pub(super) fn remembered(record: Record) -> ProcessFacts {
-    let status = if record.stopped {
-        ProcessStatus::Stopped
-    } else {
-        ProcessStatus::Unsettled
-    };
-    ProcessFacts {
-        spec: record.spec,
-        status,
-        pid: None,
-        start_ticks: None,
-        restarts: 0,
-    }
+    let status = if record.stopped { ProcessStatus::Stopped } else { ProcessStatus::Unsettled };
+    ProcessFacts { spec: record.spec, status, pid: None, start_ticks: None, restarts: 0 }
 }

@@ -60,10 +60,7 @@ pub(super) fn check_own(file: &File, path: &Path, owners: &[u32]) -> Result<()> 
     if regular && facts.nlink() == 1 && owners.contains(&facts.uid()) {
         return Ok(());
     }
-    Err(Error::new(
-        Code::ForeignObject,
-        format!("{} is no file of the stores' user", path.display()),
-    ))
+    Err(Error::new(Code::ForeignObject, format!("{} is no file of the stores' user", path.display())))
 }
 
 /// Takes the lock that keeps a second agent off this daemon; it is held until the answer is dropped or the process ends, however it ends.
@@ -76,18 +73,15 @@ pub(super) fn lock(settings: &Pm2Settings) -> Result<File> {
     let fd = rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(|errno| cannot_use(&path, errno.into()))?;
     match flock(&fd, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(File::from(fd)),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::new(
-            Code::DirectoryBusy,
-            format!("another agent holds {}", path.display()),
-        )),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(Error::new(Code::DirectoryBusy, format!("another agent holds {}", path.display())))
+        }
         Err(errno) => Err(cannot_use(&path, errno.into())),
     }
 }
 
 fn cannot_use(path: &Path, error: std::io::Error) -> Error {
-    Error::new(Code::Unavailable, format!("{} cannot be used", path.display()))
-        .with("why", &error)
-        .caused_by(error)
+    Error::new(Code::Unavailable, format!("{} cannot be used", path.display())).with("why", &error).caused_by(error)
 }
 
 #[cfg(test)]

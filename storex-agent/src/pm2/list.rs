@@ -58,15 +58,9 @@ struct Details {
 /// `unavailable` when the answer is no list.
 pub(super) fn parse(answer: Value) -> Result<Vec<Entry>> {
     let Value::Array(rows) = answer else {
-        return Err(Error::new(
-            Code::Unavailable,
-            "the PM2 daemon answered something that is no list",
-        ));
+        return Err(Error::new(Code::Unavailable, "the PM2 daemon answered something that is no list"));
     };
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| entry(serde_json::from_value(row).ok()?))
-        .collect())
+    Ok(rows.into_iter().filter_map(|row| entry(serde_json::from_value(row).ok()?)).collect())
 }
 
 fn entry(row: Row) -> Option<Entry> {
@@ -74,14 +68,7 @@ fn entry(row: Row) -> Option<Entry> {
     let pid = row.pid.and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0);
     let status = status(&row.pm2_env.status, pid);
     let restarts = row.pm2_env.restart_time;
-    Some(Entry {
-        id: row.pm_id,
-        spec: spec(&store, row.pm2_env),
-        store,
-        pid,
-        status,
-        restarts,
-    })
+    Some(Entry { id: row.pm_id, spec: spec(&store, row.pm2_env), store, pid, status, restarts })
 }
 
 /// `online` is said right after the spawn and even of a process that could not be spawned, which then has no pid. `stopped` with a pid is a
@@ -98,10 +85,7 @@ fn status(word: &str, pid: Option<u32>) -> ProcessStatus {
 fn spec(store: &StoreId, env: Details) -> Option<ProcessSpec> {
     let text = |key: &str| env.env.get(key).and_then(Value::as_str);
     let port: Port = text("PORT")?.parse().ok()?;
-    let environment_file = env
-        .node_args
-        .iter()
-        .find_map(|argument| argument.strip_prefix(ENV_FILE_ARGUMENT))?;
+    let environment_file = env.node_args.iter().find_map(|argument| argument.strip_prefix(ENV_FILE_ARGUMENT))?;
     Some(ProcessSpec {
         store: store.clone(),
         script: env.pm_exec_path.into(),
@@ -139,17 +123,10 @@ mod tests {
     #[test]
     fn a_running_process_is_read_with_what_pm2_knows_of_it() {
         let entry = only(|_| ());
-        assert_eq!(
-            (entry.id, entry.pid, entry.status, entry.restarts),
-            (3, Some(4711), ProcessStatus::Running, 2)
-        );
+        assert_eq!((entry.id, entry.pid, entry.status, entry.restarts), (3, Some(4711), ProcessStatus::Running, 2));
         let spec = entry.spec.unwrap();
         assert_eq!(
-            (
-                spec.port.get(),
-                spec.environment_file.to_str().unwrap(),
-                spec.environment_digest.as_str()
-            ),
+            (spec.port.get(), spec.environment_file.to_str().unwrap(), spec.environment_digest.as_str()),
             (4001, "/e/s.env", "")
         );
     }
@@ -167,14 +144,7 @@ mod tests {
         assert_eq!(of("stopped", 4711.into()), ProcessStatus::Unsettled);
         assert_eq!(of("errored", 0.into()), ProcessStatus::Failed);
         assert_eq!(of("online", Value::Null), ProcessStatus::Failed);
-        for word in [
-            "launching",
-            "stopping",
-            "waiting restart",
-            "one-launch-status",
-            "",
-            "hibernating",
-        ] {
+        for word in ["launching", "stopping", "waiting restart", "one-launch-status", "", "hibernating"] {
             assert_eq!(of(word, 4711.into()), ProcessStatus::Unsettled, "{word}");
         }
     }

@@ -42,10 +42,9 @@ pub(super) fn tail(settings: &Pm2Settings, store: &StoreId, lines: usize) -> Res
 pub(super) fn remove(settings: &Pm2Settings, store: &StoreId) -> Result<()> {
     let path = path(settings, store);
     match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::new(
-            Code::Unavailable,
-            format!("{} cannot be removed: {error}", path.display()),
-        )),
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Error::new(Code::Unavailable, format!("{} cannot be removed: {error}", path.display())))
+        }
         _ => Ok(()),
     }
 }
@@ -58,13 +57,7 @@ fn last_lines(bytes: &[u8], cut: bool, lines: usize) -> Vec<String> {
     }
     let all: Vec<&[u8]> = whole.split(|byte| *byte == b'\n').skip(usize::from(cut)).collect();
     let shown = all.iter().skip(all.len().saturating_sub(lines));
-    shown
-        .map(|line| {
-            String::from_utf8_lossy(line.get(..LINE_BYTES).unwrap_or(line))
-                .trim_end_matches('\r')
-                .to_owned()
-        })
-        .collect()
+    shown.map(|line| String::from_utf8_lossy(line.get(..LINE_BYTES).unwrap_or(line)).trim_end_matches('\r').to_owned()).collect()
 }
 
 /// Opens a file of the stores' user for reading; `None` when there is none. Links are not followed, pipes not waited for.

@@ -47,10 +47,7 @@ pub(super) async fn reap(settings: &Arc<Pm2Settings>, records: Vec<Record>, of: 
         ended += found.len();
         end_all(&found, Signal::INT, PATIENCE).await?;
     }
-    Err(Error::unclear(
-        Code::Timeout,
-        "processes of stores keep appearing outside PM2",
-    ))
+    Err(Error::unclear(Code::Timeout, "processes of stores keep appearing outside PM2"))
 }
 
 /// Ends daemons of our home that own no socket any more: they would go on restarting processes.
@@ -75,20 +72,13 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 
 fn find(settings: &Pm2Settings, records: &[Record], of: Option<&StoreId>) -> Vec<Identity> {
     let wanted = |store: &StoreId| of.is_none_or(|of| of == store);
-    let recorded = records
-        .iter()
-        .filter(|record| wanted(&record.spec.store))
-        .filter_map(|record| record.process);
+    let recorded = records.iter().filter(|record| wanted(&record.spec.store)).filter_map(|record| record.process);
     let recorded = recorded.filter(|(pid, ticks)| is_alive(*pid, *ticks) && uid(*pid) == Some(settings.uid()));
     let marked = of_user(settings.uid()).filter(|(pid, _)| {
         environment(*pid).is_some_and(|env| store_of(&env, &settings.log_dir).is_some_and(|store| wanted(&store)))
     });
     let heads: BTreeSet<Identity> = recorded.chain(marked).collect();
-    let all: BTreeSet<Identity> = heads
-        .iter()
-        .flat_map(|(pid, _)| family(*pid))
-        .chain(heads.iter().copied())
-        .collect();
+    let all: BTreeSet<Identity> = heads.iter().flat_map(|(pid, _)| family(*pid)).chain(heads.iter().copied()).collect();
     all.into_iter().collect()
 }
 
@@ -103,15 +93,8 @@ fn of_user(user: u32) -> impl Iterator<Item = Identity> {
 /// The store a process belongs to, by the marks PM2 left in its environment. An environment file cannot forge them: node does not override what is set.
 fn store_of(env: &BTreeMap<String, String>, log_dir: &Path) -> Option<StoreId> {
     let ours = env.get("namespace").is_some_and(|namespace| namespace == NAMESPACE);
-    let log = env
-        .get("pm_out_log_path")
-        .map(Path::new)
-        .filter(|log| log.parent() == Some(log_dir));
-    if ours && log.is_some() {
-        env.get("name")?.parse().ok()
-    } else {
-        None
-    }
+    let log = env.get("pm_out_log_path").map(Path::new).filter(|log| log.parent() == Some(log_dir));
+    if ours && log.is_some() { env.get("name")?.parse().ok() } else { None }
 }
 
 fn deaf_daemons(settings: &Pm2Settings) -> Vec<Identity> {
@@ -121,9 +104,7 @@ fn deaf_daemons(settings: &Pm2Settings) -> Vec<Identity> {
         let line = arguments(pid).join(" ");
         line.contains("God Daemon") || line.ends_with("/Daemon.js")
     };
-    of_user(settings.uid())
-        .filter(|(pid, _)| of_our_home(*pid) && is_daemon(*pid))
-        .collect()
+    of_user(settings.uid()).filter(|(pid, _)| of_our_home(*pid) && is_daemon(*pid)).collect()
 }
 
 #[cfg(test)]
@@ -134,17 +115,11 @@ mod tests {
     use storex_core::ProcessSpec;
     use tokio::process::Child;
 
-    const MARKS: [(&str, &str); 3] = [
-        ("namespace", "storex"),
-        ("name", "oceanbreeze-12345"),
-        ("pm_out_log_path", "/d/log/oceanbreeze-12345.log"),
-    ];
+    const MARKS: [(&str, &str); 3] =
+        [("namespace", "storex"), ("name", "oceanbreeze-12345"), ("pm_out_log_path", "/d/log/oceanbreeze-12345.log")];
 
     fn environ(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-            .collect()
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 
     /// Settings of the user who tests, whoever that is: nothing is started by them.
@@ -187,11 +162,7 @@ mod tests {
             node_env: String::new(),
             max_memory_bytes: 1,
         };
-        Record {
-            spec,
-            stopped: false,
-            process: Some(process),
-        }
+        Record { spec, stopped: false, process: Some(process) }
     }
 
     #[test]
@@ -199,12 +170,7 @@ mod tests {
         let folder = Path::new("/d/log");
         assert_eq!(store_of(&environ(&MARKS), folder).unwrap().to_string(), "oceanbreeze-12345");
         for lacking in 0..MARKS.len() {
-            let rest: Vec<_> = MARKS
-                .iter()
-                .enumerate()
-                .filter(|(at, _)| *at != lacking)
-                .map(|(_, pair)| *pair)
-                .collect();
+            let rest: Vec<_> = MARKS.iter().enumerate().filter(|(at, _)| *at != lacking).map(|(_, pair)| *pair).collect();
             assert_eq!(store_of(&environ(&rest), folder), None, "{rest:?}");
         }
         assert_eq!(store_of(&environ(&MARKS), Path::new("/d")), None, "another installation's");
@@ -238,12 +204,7 @@ mod tests {
         let log = folder.path().join("x.log").display().to_string();
         let (mut child, (pid, ticks)) = sleeper(&[MARKS[0], MARKS[1], ("pm_out_log_path", &log)]).await;
         let (mut other, (stranger, its_ticks)) = sleeper(&MARKS).await;
-        assert_eq!(
-            reap(&settings, Vec::new(), Some("another-12345".parse().unwrap()))
-                .await
-                .unwrap(),
-            0
-        );
+        assert_eq!(reap(&settings, Vec::new(), Some("another-12345".parse().unwrap())).await.unwrap(), 0);
         assert_eq!(reap(&settings, Vec::new(), None).await.unwrap(), 1);
         assert!(!is_alive(pid, ticks) && is_alive(stranger, its_ticks));
         assert_eq!(uid(std::process::id()), Some(geteuid().as_raw()));

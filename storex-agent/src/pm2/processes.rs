@@ -124,20 +124,14 @@ impl Pm2Processes {
     async fn turn(&self, store: &StoreId) -> Option<MutexGuard<'_, ()>> {
         let mut hasher = DefaultHasher::new();
         store.hash(&mut hasher);
-        let slot = usize::try_from(hasher.finish() % SLOTS)
-            .ok()
-            .and_then(|slot| self.slots.get(slot))?;
+        let slot = usize::try_from(hasher.finish() % SLOTS).ok().and_then(|slot| self.slots.get(slot))?;
         Some(slot.lock().await)
     }
 
     /// What is left until the deadline, at most [`CALL_LIMIT`].
     fn left(&self, deadline: Timestamp) -> Result<Duration> {
         let left = remaining(self.clock.now(), deadline);
-        if left.is_zero() {
-            Err(Error::new(Code::Timeout, "the deadline has passed"))
-        } else {
-            Ok(left.min(CALL_LIMIT))
-        }
+        if left.is_zero() { Err(Error::new(Code::Timeout, "the deadline has passed")) } else { Ok(left.min(CALL_LIMIT)) }
     }
 
     /// Lets a change begin unless its deadline has passed or the end has come.
@@ -201,15 +195,8 @@ impl Pm2Processes {
             return Ok(record);
         }
         let listed = self.entries(self.left(deadline)?).await?;
-        let spec = listed
-            .into_iter()
-            .find(|entry| entry.store == *store)
-            .and_then(|entry| entry.spec);
-        Ok(spec.map(|spec| Record {
-            spec,
-            stopped: false,
-            process: None,
-        }))
+        let spec = listed.into_iter().find(|entry| entry.store == *store).and_then(|entry| entry.spec);
+        Ok(spec.map(|spec| Record { spec, stopped: false, process: None }))
     }
 
     async fn remember(&self, record: Record) -> Result<()> {
@@ -225,28 +212,17 @@ impl Pm2Processes {
     }
 
     async fn prepare(&self, spec: &ProcessSpec, limit: Duration) -> Result<ProcessFacts> {
-        let answer = self
-            .socket
-            .call("prepare", prepare::argument(&self.settings, spec), Effect::Change, limit)
-            .await?;
+        let answer = self.socket.call("prepare", prepare::argument(&self.settings, spec), Effect::Change, limit).await?;
         // An array with one child object.
         let child = answer.get(0).unwrap_or(&Value::Null);
-        let Some(pid) = child
-            .get("pid")
-            .and_then(Value::as_u64)
-            .and_then(|pid| u32::try_from(pid).ok())
-            .filter(|pid| *pid > 0)
+        let Some(pid) = child.get("pid").and_then(Value::as_u64).and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0)
         else {
             if let Some(id) = child.pointer("/pm2_env/pm_id").and_then(Value::as_u64) {
                 self.delete(id, limit).await?;
             }
             return Err(Error::new(
                 Code::Unusable,
-                format!(
-                    "{} could not be started in {}",
-                    spec.script.display(),
-                    spec.directory.display()
-                ),
+                format!("{} could not be started in {}", spec.script.display(), spec.directory.display()),
             ));
         };
         Ok(ProcessFacts {
@@ -268,20 +244,13 @@ fn in_doubt(error: Error, changed: bool) -> Error {
 impl ProcessSupervisor for Pm2Processes {
     async fn info(&self) -> Result<SupervisorInfo> {
         let version = daemon::version(&self.socket, CALL_LIMIT).await?;
-        Ok(SupervisorInfo {
-            name: "pm2".to_owned(),
-            version,
-        })
+        Ok(SupervisorInfo { name: "pm2".to_owned(), version })
     }
 
     async fn list(&self) -> Result<Vec<ProcessFacts>> {
         let listed = self.entries(CALL_LIMIT).await?;
-        let mut records: BTreeMap<StoreId, Record> = self
-            .records
-            .list()?
-            .into_iter()
-            .map(|record| (record.spec.store.clone(), record))
-            .collect();
+        let mut records: BTreeMap<StoreId, Record> =
+            self.records.list()?.into_iter().map(|record| (record.spec.store.clone(), record)).collect();
         let mut all = BTreeMap::new();
         for entry in listed {
             let store = entry.store.clone();
@@ -301,10 +270,7 @@ impl ProcessSupervisor for Pm2Processes {
         check::check(&self.settings, spec)?;
         let _turn = self.turn(&spec.store).await;
         self.ensure_daemon().await?;
-        let record = self
-            .records
-            .get(&spec.store)
-            .filter(|record| record.spec == *spec && !record.stopped);
+        let record = self.records.get(&spec.store).filter(|record| record.spec == *spec && !record.stopped);
         let mut listed = self.entries(self.left(cx.deadline)?).await?;
         listed.retain(|entry| entry.store == spec.store);
         if let (Some(_), [entry]) = (&record, listed.as_slice())
@@ -320,11 +286,7 @@ impl ProcessSupervisor for Pm2Processes {
             self.prepare(spec, self.left(cx.deadline)?).await
         };
         let facts = start.await.map_err(|error| in_doubt(error, changed))?;
-        let record = Record {
-            spec: spec.clone(),
-            stopped: false,
-            process: facts.pid.zip(facts.start_ticks),
-        };
+        let record = Record { spec: spec.clone(), stopped: false, process: facts.pid.zip(facts.start_ticks) };
         self.remember(record).await.map_err(Error::into_unclear)?;
         Ok(facts)
     }
@@ -343,9 +305,7 @@ impl ProcessSupervisor for Pm2Processes {
         let _admitted = self.admit(cx).await?;
         let _turn = self.turn(store).await;
         let changed = self.clear(store, cx.deadline).await?;
-        logs::remove(&self.settings, store)
-            .and_then(|()| self.records.remove(store))
-            .map_err(|error| in_doubt(error, changed))
+        logs::remove(&self.settings, store).and_then(|()| self.records.remove(store)).map_err(|error| in_doubt(error, changed))
     }
 
     async fn log_tail(&self, store: &StoreId, lines: usize) -> Result<Vec<String>> {

@@ -30,9 +30,7 @@ pub(super) struct Records {
 impl Records {
     /// The records in this folder, which exists.
     pub(super) fn new(folder: &Path) -> Self {
-        Self {
-            folder: folder.to_owned(),
-        }
+        Self { folder: folder.to_owned() }
     }
 
     fn path(&self, store: &StoreId) -> PathBuf {
@@ -57,19 +55,13 @@ impl Records {
     /// # Errors
     /// `unavailable` when the folder cannot be read.
     pub(super) fn list(&self) -> Result<Vec<Record>> {
-        let unreadable = |error: std::io::Error| {
-            Error::new(
-                Code::Unavailable,
-                format!("{} cannot be read: {error}", self.folder.display()),
-            )
-        };
+        let unreadable =
+            |error: std::io::Error| Error::new(Code::Unavailable, format!("{} cannot be read: {error}", self.folder.display()));
         let mut stores = Vec::new();
         for entry in fs::read_dir(&self.folder).map_err(unreadable)? {
             let name = entry.map_err(unreadable)?.file_name();
             stores.extend(
-                name.to_str()
-                    .and_then(|name| name.strip_suffix(".json"))
-                    .and_then(|store| store.parse::<StoreId>().ok()),
+                name.to_str().and_then(|name| name.strip_suffix(".json")).and_then(|store| store.parse::<StoreId>().ok()),
             );
         }
         stores.sort();
@@ -115,11 +107,7 @@ mod tests {
             node_env: "production".into(),
             max_memory_bytes: 1 << 30,
         };
-        Record {
-            spec,
-            stopped: false,
-            process: Some((1, 2)),
-        }
+        Record { spec, stopped: false, process: Some((1, 2)) }
     }
 
     #[test]
@@ -130,11 +118,7 @@ mod tests {
         records.put(&two).unwrap();
         records.put(&one).unwrap();
         assert_eq!(records.list().unwrap(), [one.clone(), two.clone()]);
-        let stopped = Record {
-            stopped: true,
-            process: None,
-            ..one
-        };
+        let stopped = Record { stopped: true, process: None, ..one };
         records.put(&stopped).unwrap();
         assert_eq!(records.get(&stopped.spec.store), Some(stopped.clone()));
         records.remove(&stopped.spec.store).unwrap();

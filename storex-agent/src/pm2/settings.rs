@@ -43,24 +43,13 @@ impl Pm2Settings {
     /// the user cannot enter.
     pub(super) fn check(&self) -> Result<()> {
         self.check_user(geteuid().as_raw())?;
-        for path in [
-            &self.node,
-            &self.pm2_daemon,
-            &self.home,
-            &self.log_dir,
-            &self.pid_dir,
-            &self.state_dir,
-            &self.stores_root,
-        ] {
+        for path in [&self.node, &self.pm2_daemon, &self.home, &self.log_dir, &self.pid_dir, &self.state_dir, &self.stores_root] {
             if !path.is_absolute() || path.to_str().is_none() {
                 return Err(unusable(format!("{} is not an absolute path in UTF-8", path.display())));
             }
         }
         if self.node.file_name().is_none_or(|name| name != "node") {
-            return Err(unusable(format!(
-                "{} must be named node: PM2 tells a Node program by that name",
-                self.node.display()
-            )));
+            return Err(unusable(format!("{} must be named node: PM2 tells a Node program by that name", self.node.display())));
         }
         let socket = self.rpc_socket();
         if socket.as_os_str().len() > SOCKET_PATH_LIMIT {
@@ -70,19 +59,15 @@ impl Pm2Settings {
             )));
         }
         let Some(user) = &self.user else { return Ok(()) };
-        let folders = [&self.home, &self.log_dir, &self.pid_dir]
-            .into_iter()
-            .filter_map(|folder| folder.parent());
-        folders
-            .chain([self.stores_root.as_path()])
-            .try_for_each(|folder| user.check_can_enter(folder))
+        let folders = [&self.home, &self.log_dir, &self.pid_dir].into_iter().filter_map(|folder| folder.parent());
+        folders.chain([self.stores_root.as_path()]).try_for_each(|folder| user.check_can_enter(folder))
     }
 
     fn check_user(&self, own: u32) -> Result<()> {
         match &self.user {
-            Some(user) if user.uid == 0 => Err(unusable(
-                "PM2 is never run as root: a store's environment could raise its privileges".to_owned(),
-            )),
+            Some(user) if user.uid == 0 => {
+                Err(unusable("PM2 is never run as root: a store's environment could raise its privileges".to_owned()))
+            }
             None if own == 0 => Err(unusable(
                 "root must name the user that runs the stores, such as storex-apps (scripts/install-host.sh makes it)".to_owned(),
             )),
@@ -140,11 +125,7 @@ mod tests {
     }
 
     fn user(uid: u32) -> User {
-        User {
-            uid,
-            gid: uid,
-            name: format!("user{uid}"),
-        }
+        User { uid, gid: uid, name: format!("user{uid}") }
     }
 
     #[test]
@@ -171,9 +152,6 @@ mod tests {
         };
         refused(|bad| bad.home = "pm2".into(), "not an absolute path");
         refused(|bad| bad.node = "/usr/bin/nodejs".into(), "must be named node");
-        refused(
-            |bad| bad.home = format!("/tmp/{}", "x".repeat(94)).into(),
-            "longer than 107 bytes",
-        );
+        refused(|bad| bad.home = format!("/tmp/{}", "x".repeat(94)).into(), "longer than 107 bytes");
     }
 }

@@ -32,11 +32,7 @@ impl DaemonSocket {
     /// The socket at this path. Whoever listens there must run as `uid`: the kernel says who it is (`SO_PEERCRED`, unix(7)), since a pid file
     /// may name anybody.
     pub fn new(path: PathBuf, uid: u32) -> Self {
-        Self {
-            path,
-            uid,
-            next: AtomicU64::new(1),
-        }
+        Self { path, uid, next: AtomicU64::new(1) }
     }
 
     /// Pid of the daemon that listens; `None` when nobody does.
@@ -59,18 +55,11 @@ impl DaemonSocket {
         let mut sent = false;
         let answer = timeout(limit, self.exchange(method, argument, &mut sent)).await;
         let result = answer.unwrap_or_else(|_| {
-            Err(Error::new(
-                Code::Timeout,
-                format!("the PM2 daemon did not answer {method} within {limit:?}"),
-            ))
+            Err(Error::new(Code::Timeout, format!("the PM2 daemon did not answer {method} within {limit:?}")))
         });
         result.map_err(|error| {
             let error = error.with("pm2_method", method);
-            if sent && effect == Effect::Change && error.code() != Code::HostRefused {
-                error.into_unclear()
-            } else {
-                error
-            }
+            if sent && effect == Effect::Change && error.code() != Code::HostRefused { error.into_unclear() } else { error }
         })
     }
 
@@ -79,10 +68,7 @@ impl DaemonSocket {
         let call = json!({"type": "call", "method": method, "args": [argument]});
         let frame = encode(&[Part::Json(call), Part::Text(id.clone())])?;
         let Some((mut stream, _)) = self.connect().await? else {
-            return Err(Error::new(
-                Code::Unavailable,
-                format!("no PM2 daemon listens at {}", self.path.display()),
-            ));
+            return Err(Error::new(Code::Unavailable, format!("no PM2 daemon listens at {}", self.path.display())));
         };
         *sent = true;
         stream.write_all(&frame).await.map_err(|error| lost(&error))?;
@@ -111,12 +97,7 @@ impl DaemonSocket {
         };
         let peer = stream.peer_cred().map_err(|error| unusable(&error))?;
         if peer.uid() != self.uid {
-            let what = format!(
-                "user {} listens at {}, where user {} should",
-                peer.uid(),
-                self.path.display(),
-                self.uid
-            );
+            let what = format!("user {} listens at {}, where user {} should", peer.uid(), self.path.display(), self.uid);
             return Err(Error::new(Code::ForeignObject, what));
         }
         let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0);
@@ -127,10 +108,7 @@ impl DaemonSocket {
 
 /// Stale sockets outlive a killed daemon and refuse; a daemon that dies while we wait for it to accept resets.
 fn nobody_listens(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset
-    )
+    matches!(kind, ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset)
 }
 
 /// `{"args":[result, …]}` or `{"error":"text","stack":…}`.
@@ -188,23 +166,15 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_to_another_request_is_passed_over() {
-        let (_kept, socket) = daemon(|id| {
-            [
-                frame(json!({"args": ["wrong"]}), "none"),
-                frame(json!({"args": ["right"]}), id),
-            ]
-            .concat()
-        });
+        let (_kept, socket) =
+            daemon(|id| [frame(json!({"args": ["wrong"]}), "none"), frame(json!({"args": ["right"]}), id)].concat());
         assert_eq!(socket.call("ping", json!({}), Effect::Read, LONG).await.unwrap(), "right");
     }
 
     #[tokio::test]
     async fn an_error_of_pm2_is_a_refusal_in_its_own_words() {
         let (_kept, socket) = daemon(|id| frame(json!({"error": "99 : id unknown", "stack": "…"}), id));
-        let error = socket
-            .call("stopProcessId", json!(99), Effect::Change, LONG)
-            .await
-            .unwrap_err();
+        let error = socket.call("stopProcessId", json!(99), Effect::Change, LONG).await.unwrap_err();
         assert_eq!((error.code(), error.is_unclear()), (Code::HostRefused, false));
         assert!(error.message().contains("99 : id unknown"), "{error}");
     }
@@ -245,18 +215,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rpc.sock");
         let _listener = UnixListener::bind(&path).unwrap();
-        assert_eq!(
-            DaemonSocket::new(path.clone(), geteuid().as_raw()).peer().await.unwrap(),
-            Some(std::process::id())
-        );
+        assert_eq!(DaemonSocket::new(path.clone(), geteuid().as_raw()).peer().await.unwrap(), Some(std::process::id()));
         let stranger = DaemonSocket::new(path, geteuid().as_raw() + 1);
-        assert_eq!(
-            stranger
-                .call("prepare", json!({}), Effect::Change, LONG)
-                .await
-                .unwrap_err()
-                .code(),
-            Code::ForeignObject
-        );
+        assert_eq!(stranger.call("prepare", json!({}), Effect::Change, LONG).await.unwrap_err().code(), Code::ForeignObject);
     }
 }

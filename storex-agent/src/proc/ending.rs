@@ -58,10 +58,7 @@ impl Handle {
     pub fn signal(&self, signal: Signal) -> Result<()> {
         match pidfd_send_signal(&self.fd, signal) {
             Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-            Err(error) => Err(Error::new(
-                Code::Denied,
-                format!("process {} cannot be signalled: {error}", self.pid),
-            )),
+            Err(error) => Err(Error::new(Code::Denied, format!("process {} cannot be signalled: {error}", self.pid))),
         }
     }
 
@@ -141,10 +138,7 @@ mod tests {
         let child = Program::new("/bin/sleep").arg("1000").spawn().unwrap();
         let pid = child.id().unwrap();
         let handle = Handle::open(pid, start_ticks(pid).unwrap()).unwrap().unwrap();
-        assert_eq!(
-            handle.end(Signal::CONT, Duration::from_millis(20)).await.unwrap(),
-            Ended::Killed
-        );
+        assert_eq!(handle.end(Signal::CONT, Duration::from_millis(20)).await.unwrap(), Ended::Killed);
     }
 
     #[tokio::test]
@@ -153,10 +147,7 @@ mod tests {
         let pid = child.id().unwrap();
         let ticks = start_ticks(pid).unwrap();
         end_all(&[(pid, ticks + 1), (u32::MAX, 1)], Signal::KILL, LONG).await.unwrap();
-        assert!(
-            is_alive(pid, ticks),
-            "a process with another start time must not be signalled"
-        );
+        assert!(is_alive(pid, ticks), "a process with another start time must not be signalled");
         end_all(&[(pid, ticks)], Signal::KILL, LONG).await.unwrap();
         assert!(!is_alive(pid, ticks));
         child.wait().await.unwrap();

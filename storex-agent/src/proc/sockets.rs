@@ -11,10 +11,8 @@ const LISTEN: &str = "0A";
 /// True when the process or one of its descendants listens on this port on 127.0.0.1 or on any address, over IPv4 or IPv6. Processes of other
 /// users are seen by root only.
 pub fn listens(pid: u32, port: Port) -> bool {
-    let inodes: BTreeSet<u64> = listeners()
-        .filter(|row| row.serves_loopback && row.port == port.get())
-        .map(|row| row.inode)
-        .collect();
+    let inodes: BTreeSet<u64> =
+        listeners().filter(|row| row.serves_loopback && row.port == port.get()).map(|row| row.inode).collect();
     // The tree is walked only when somebody listens and it is not the process itself.
     !inodes.is_empty() && (holds(pid, &inodes) || descendants(pid).into_iter().any(|child| holds(child, &inodes)))
 }
@@ -33,13 +31,7 @@ struct Listener {
 }
 
 fn listeners() -> impl Iterator<Item = Listener> {
-    let rows = |table: &str| {
-        fs::read_to_string(table)
-            .unwrap_or_default()
-            .lines()
-            .filter_map(parse)
-            .collect::<Vec<_>>()
-    };
+    let rows = |table: &str| fs::read_to_string(table).unwrap_or_default().lines().filter_map(parse).collect::<Vec<_>>();
     rows("/proc/net/tcp").into_iter().chain(rows("/proc/net/tcp6"))
 }
 
@@ -67,10 +59,7 @@ fn words(address: &str) -> Option<Vec<[u8; 4]>> {
 fn serves_loopback(words: &[[u8; 4]]) -> bool {
     const ANY: [u8; 4] = [0; 4];
     const LOOPBACK: [u8; 4] = [127, 0, 0, 1];
-    matches!(
-        words,
-        [ANY | LOOPBACK] | [ANY, ANY, ANY, ANY] | [ANY, ANY, [0, 0, 0xff, 0xff], LOOPBACK | ANY]
-    )
+    matches!(words, [ANY | LOOPBACK] | [ANY, ANY, ANY, ANY] | [ANY, ANY, [0, 0, 0xff, 0xff], LOOPBACK | ANY])
 }
 
 fn holds(pid: u32, inodes: &BTreeSet<u64>) -> bool {
@@ -96,22 +85,12 @@ mod tests {
             ))
         };
         let v6 = |address: &str| row(address, "0A").unwrap().serves_loopback;
-        assert_eq!(
-            row("0100007F", "0A"),
-            Some(Listener {
-                port: 8080,
-                inode: 4711,
-                serves_loopback: true
-            })
-        );
+        assert_eq!(row("0100007F", "0A"), Some(Listener { port: 8080, inode: 4711, serves_loopback: true }));
         assert!(row("00000000", "0A").unwrap().serves_loopback);
         assert!(!row("0200007F", "0A").unwrap().serves_loopback);
         assert_eq!(row("0100007F", "01"), None);
         assert!(v6("00000000000000000000000000000000") && v6("0000000000000000FFFF00000100007F"));
-        assert!(
-            !v6("00000000000000000000000001000000"),
-            "::1 does not take connections to 127.0.0.1"
-        );
+        assert!(!v6("00000000000000000000000001000000"), "::1 does not take connections to 127.0.0.1");
         assert_eq!(parse("  sl  local_address rem_address   st tx_queue"), None);
     }
 

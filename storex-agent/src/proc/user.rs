@@ -25,12 +25,8 @@ impl User {
     pub fn named(name: &str) -> Result<Self> {
         let table = fs::read_to_string("/etc/passwd")
             .map_err(|error| Error::new(Code::Unusable, format!("/etc/passwd cannot be read: {error}")))?;
-        Self::parse(&table, name).ok_or_else(|| {
-            Error::new(
-                Code::Unusable,
-                format!("there is no user {name}; run scripts/install-host.sh as root"),
-            )
-        })
+        Self::parse(&table, name)
+            .ok_or_else(|| Error::new(Code::Unusable, format!("there is no user {name}; run scripts/install-host.sh as root")))
     }
 
     /// Checks that the user can walk down to this folder and enter it, by owner and mode bits; access lists are not looked at.
@@ -46,10 +42,7 @@ impl User {
             let facts = fs::metadata(step).map_err(missing)?;
             if !self.enters(facts.uid(), facts.gid(), facts.mode()) {
                 let (shown, name) = (step.display(), &self.name);
-                return Err(Error::new(
-                    Code::Unusable,
-                    format!("{shown} is closed to the user {name}; run: chmod o+x {shown}"),
-                ));
+                return Err(Error::new(Code::Unusable, format!("{shown} is closed to the user {name}; run: chmod o+x {shown}")));
             }
         }
         Ok(())
@@ -73,11 +66,7 @@ impl User {
             let mut fields = line.split(':');
             let found = fields.next().filter(|found| *found == name)?;
             let (uid, gid) = (fields.nth(1)?.parse().ok()?, fields.next()?.parse().ok()?);
-            Some(Self {
-                uid,
-                gid,
-                name: found.to_owned(),
-            })
+            Some(Self { uid, gid, name: found.to_owned() })
         })
     }
 }
@@ -90,14 +79,7 @@ mod tests {
     #[test]
     fn a_user_is_found_by_its_whole_name_only() {
         let table = "root:x:0:0:root:/root:/bin/bash\nstorex:x\nstorex-apps:x:999:995::/nonexistent:/usr/sbin/nologin\n";
-        assert_eq!(
-            User::parse(table, "storex-apps"),
-            Some(User {
-                uid: 999,
-                gid: 995,
-                name: "storex-apps".to_owned()
-            })
-        );
+        assert_eq!(User::parse(table, "storex-apps"), Some(User { uid: 999, gid: 995, name: "storex-apps".to_owned() }));
         for absent in ["storex", "apps", "", "root:x"] {
             assert_eq!(User::parse(table, absent), None, "{absent}");
         }
@@ -105,11 +87,7 @@ mod tests {
 
     #[test]
     fn the_folder_that_blocks_a_user_is_named() {
-        let nobody = User {
-            uid: 65_534,
-            gid: 65_534,
-            name: "nobody".to_owned(),
-        };
+        let nobody = User { uid: 65_534, gid: 65_534, name: "nobody".to_owned() };
         let top = tempfile::tempdir().unwrap();
         let inner = top.path().join("inner");
         fs::create_dir(&inner).unwrap();
@@ -119,22 +97,13 @@ mod tests {
         nobody.check_can_enter(&inner).unwrap();
         set(top.path(), 0o700);
         let error = nobody.check_can_enter(&inner).unwrap_err();
-        assert!(
-            error
-                .message()
-                .contains(&format!("chmod o+x {}", top.path().canonicalize().unwrap().display())),
-            "{error}"
-        );
+        assert!(error.message().contains(&format!("chmod o+x {}", top.path().canonicalize().unwrap().display())), "{error}");
         assert!(nobody.check_can_enter(&inner.join("absent")).is_err());
     }
 
     #[test]
     fn the_class_that_applies_decides_alone() {
-        let user = User {
-            uid: 7,
-            gid: 8,
-            name: "seven".to_owned(),
-        };
+        let user = User { uid: 7, gid: 8, name: "seven".to_owned() };
         assert!(user.enters(7, 0, 0o100) && user.enters(0, 8, 0o010) && user.enters(0, 0, 0o001));
         assert!(!user.enters(7, 8, 0o011) && !user.enters(0, 8, 0o101) && !user.enters(0, 0, 0o110));
     }

@@ -16,10 +16,7 @@ pub(super) const LIMIT: usize = 256 * 1024;
 /// `unsupported_media_type`, `body_too_large`; `invalid_json` when the body breaks off.
 pub(super) async fn read(request: Request<Body>) -> Result<Vec<u8>> {
     if !is_json(request.headers()) {
-        return Err(Error::new(
-            Code::UnsupportedMediaType,
-            "the body is not declared as application/json",
-        ));
+        return Err(Error::new(Code::UnsupportedMediaType, "the body is not declared as application/json"));
     }
     match Limited::new(request.into_body(), LIMIT).collect().await {
         Ok(body) => Ok(body.to_bytes().to_vec()),
@@ -29,14 +26,6 @@ pub(super) async fn read(request: Request<Body>) -> Result<Vec<u8>> {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let declared = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    declared
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .eq_ignore_ascii_case("application/json")
+    let declared = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    declared.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }

@@ -27,10 +27,7 @@ pub(super) async fn facts(State(shared): State<Shared>) -> Answer<HostFacts> {
 
 pub(super) async fn list(State(shared): State<Shared>) -> Answer<Listed> {
     let deployments = shared.host.list().await?;
-    Ok(Json(Listed {
-        status: SUCCESS.to_owned(),
-        deployments,
-    }))
+    Ok(Json(Listed { status: SUCCESS.to_owned(), deployments }))
 }
 
 pub(super) async fn find(State(shared): State<Shared>, Path(id): Path<String>) -> Answer<Deployed> {
@@ -47,11 +44,7 @@ pub(super) async fn apply(State(shared): State<Shared>, request: Request) -> Ans
             Err(error) => return Err(Refused(of_the_body(error, !applied.is_empty()))),
         }
     }
-    Ok(Json(Applied {
-        status: SUCCESS.to_owned(),
-        store_id: package.store_id,
-        parts: applied,
-    }))
+    Ok(Json(Applied { status: SUCCESS.to_owned(), store_id: package.store_id, parts: applied }))
 }
 
 /// A host's pointer leads into the package; the caller's document holds the package. With earlier parts applied the call had an effect.
@@ -86,9 +79,8 @@ pub(super) async fn logs(State(shared): State<Shared>, Path(id): Path<String>, Q
         query.push(("lines".to_owned(), LINES.to_owned()));
     }
     let [lines] = texts(query, ["lines"])?;
-    let count: usize = lines
-        .parse()
-        .map_err(|_| Error::new(Code::InvalidField, format!("{lines:?} is no number")).pointer("/lines"))?;
+    let count: usize =
+        lines.parse().map_err(|_| Error::new(Code::InvalidField, format!("{lines:?} is no number")).pointer("/lines"))?;
     let lines = shared.host.log_tail(&store, count.min(MOST_LINES)).await?;
     Ok(Json(Lines { lines }))
 }

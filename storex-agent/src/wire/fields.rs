@@ -17,10 +17,7 @@ impl Fields {
     /// `invalid_field` when it is none.
     pub(super) fn of(value: Value, pointer: &str) -> Result<Self> {
         match value {
-            Value::Object(left) => Ok(Self {
-                left,
-                pointer: pointer.to_owned(),
-            }),
+            Value::Object(left) => Ok(Self { left, pointer: pointer.to_owned() }),
             _ => Err(Error::new(Code::InvalidField, "an object is wanted here").pointer(pointer)),
         }
     }

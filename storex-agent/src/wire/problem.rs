@@ -43,21 +43,8 @@ impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
         // An agent that is newer than this client may know more codes.
         let code = Code::parse(&problem.code).unwrap_or(Code::HostRefused);
-        let Problem {
-            detail: message,
-            pointer,
-            context,
-            unclear,
-            ..
-        } = problem;
-        ErrorRecord {
-            code,
-            message,
-            pointer,
-            context,
-            unclear,
-        }
-        .into()
+        let Problem { detail: message, pointer, context, unclear, .. } = problem;
+        ErrorRecord { code, message, pointer, context, unclear }.into()
     }
 }
 
@@ -69,16 +56,9 @@ pub(crate) fn problem_of(status: u16, content_type: Option<&str>, body: &[u8]) -
     {
         return problem.into();
     }
-    let error = Error::new(
-        Code::HostRefused,
-        format!("the store host answered {status} without saying why"),
-    )
-    .with("status", status);
-    if (400..500).contains(&status) {
-        error
-    } else {
-        error.into_unclear()
-    }
+    let error =
+        Error::new(Code::HostRefused, format!("the store host answered {status} without saying why")).with("status", status);
+    if (400..500).contains(&status) { error } else { error.into_unclear() }
 }
 
 #[cfg(test)]
@@ -87,10 +67,9 @@ mod tests {
 
     #[test]
     fn an_error_crosses_the_wire_whole() {
-        for (error, unclear) in [
-            (Error::new(Code::ProcessNotServing, "silent"), false),
-            (Error::unclear(Code::Timeout, "lost"), true),
-        ] {
+        for (error, unclear) in
+            [(Error::new(Code::ProcessNotServing, "silent"), false), (Error::unclear(Code::Timeout, "lost"), true)]
+        {
             let error = error.pointer("/environment/PORT").with("log", "one\ntwo").with("port", 4001);
             let document = serde_json::to_vec(&Problem::from(&error)).unwrap();
             let back = problem_of(502, Some(MEDIA_TYPE), &document);

@@ -49,28 +49,15 @@ impl Machine {
 
     /// An agent that is not open yet, quick enough for tests.
     pub(crate) fn builder(&self) -> AgentBuilder {
-        self.builder_over(
-            Arc::new(self.files.clone()),
-            Arc::new(self.processes.clone()),
-            Arc::new(self.proxy.clone()),
-        )
+        self.builder_over(Arc::new(self.files.clone()), Arc::new(self.processes.clone()), Arc::new(self.proxy.clone()))
     }
 
     /// The same, with every mutating call of files, processes and router under the fault script.
     pub(crate) fn faulty_builder(&self) -> AgentBuilder {
         let script = || self.script.clone();
-        let files = Scripted {
-            inner: self.files.clone(),
-            script: script(),
-        };
-        let processes = Scripted {
-            inner: self.processes.clone(),
-            script: script(),
-        };
-        let proxy = Scripted {
-            inner: self.proxy.clone(),
-            script: script(),
-        };
+        let files = Scripted { inner: self.files.clone(), script: script() };
+        let processes = Scripted { inner: self.processes.clone(), script: script() };
+        let proxy = Scripted { inner: self.proxy.clone(), script: script() };
         self.builder_over(Arc::new(files), Arc::new(processes), Arc::new(proxy))
     }
 
@@ -100,13 +87,7 @@ impl Machine {
 
     /// The process of the store, while it lives.
     pub(crate) async fn pid(&self, store: &StoreId) -> Option<u32> {
-        self.processes
-            .list()
-            .await
-            .unwrap()
-            .iter()
-            .find(|facts| facts.spec.store == *store)?
-            .pid
+        self.processes.list().await.unwrap().iter().find(|facts| facts.spec.store == *store)?.pid
     }
 
     /// Returns once the supervisor knows a process of the store.
@@ -123,12 +104,7 @@ impl Machine {
         let (_, table) = self.proxy.load().await.unwrap();
         let routed = table.routes.contains_key(&name(store, "storex.com"));
         let there = [files.tree.is_some(), files.environment.is_some(), runs, routed];
-        Part::ALL
-            .into_iter()
-            .zip(there)
-            .filter(|(_, there)| *there)
-            .map(|(part, _)| part)
-            .collect()
+        Part::ALL.into_iter().zip(there).filter(|(_, there)| *there).map(|(part, _)| part).collect()
     }
 
     /// Starts the router: it answers as Nginx with storex's map does.
@@ -148,10 +124,7 @@ async fn answer(State(machine): State<Machine>, headers: HeaderMap) -> (StatusCo
     };
     let processes = machine.processes.list().await.unwrap();
     match processes.iter().find(|facts| facts.spec.port == port && facts.pid.is_some()) {
-        Some(facts) => (
-            StatusCode::OK,
-            json!({ "status": "ok", "store_id": facts.spec.store }).to_string(),
-        ),
+        Some(facts) => (StatusCode::OK, json!({ "status": "ok", "store_id": facts.spec.store }).to_string()),
         None => (StatusCode::BAD_GATEWAY, String::new()),
     }
 }
@@ -179,16 +152,8 @@ pub(crate) fn package(store: &str, port: u16) -> StorePackage {
 pub(crate) fn context(store: &StoreId, epoch: u64, step: usize, undo: bool) -> EffectCx {
     let operation: OperationId = format!("op_{:032x}", 7).parse().unwrap();
     let effect = EffectId::of(&operation, step, undo);
-    let mark = Mark {
-        instance: "00ab12cd".parse().unwrap(),
-        subject: Subject::Store(store.digits()),
-        effect,
-    };
-    EffectCx {
-        mark,
-        epoch: Epoch(epoch),
-        deadline: "2100-01-01T00:00:00Z".parse().unwrap(),
-    }
+    let mark = Mark { instance: "00ab12cd".parse().unwrap(), subject: Subject::Store(store.digits()), effect };
+    EffectCx { mark, epoch: Epoch(epoch), deadline: "2100-01-01T00:00:00Z".parse().unwrap() }
 }
 
 /// Applies every part as steps 1 to 4 of epoch 1.
@@ -250,22 +215,12 @@ struct Scripted<T> {
 #[async_trait]
 impl StoreFiles for Scripted<MemoryFiles> {
     async fn ensure_tree(&self, cx: &EffectCx, package: &StorePackage) -> Result<TreeFacts> {
-        self.script
-            .call(
-                "files.ensure_tree",
-                &package.store_id.to_string(),
-                self.inner.ensure_tree(cx, package),
-            )
-            .await
+        self.script.call("files.ensure_tree", &package.store_id.to_string(), self.inner.ensure_tree(cx, package)).await
     }
 
     async fn ensure_environment(&self, cx: &EffectCx, package: &StorePackage) -> Result<EnvironmentFacts> {
         self.script
-            .call(
-                "files.ensure_environment",
-                &package.store_id.to_string(),
-                self.inner.ensure_environment(cx, package),
-            )
+            .call("files.ensure_environment", &package.store_id.to_string(), self.inner.ensure_environment(cx, package))
             .await
     }
 
@@ -278,19 +233,11 @@ impl StoreFiles for Scripted<MemoryFiles> {
     }
 
     async fn remove_tree(&self, cx: &EffectCx, store: &StoreId) -> Result<()> {
-        self.script
-            .call("files.remove_tree", &store.to_string(), self.inner.remove_tree(cx, store))
-            .await
+        self.script.call("files.remove_tree", &store.to_string(), self.inner.remove_tree(cx, store)).await
     }
 
     async fn remove_environment(&self, cx: &EffectCx, store: &StoreId) -> Result<()> {
-        self.script
-            .call(
-                "files.remove_environment",
-                &store.to_string(),
-                self.inner.remove_environment(cx, store),
-            )
-            .await
+        self.script.call("files.remove_environment", &store.to_string(), self.inner.remove_environment(cx, store)).await
     }
 }
 
@@ -305,9 +252,7 @@ impl ProcessSupervisor for Scripted<MemoryProcesses> {
     }
 
     async fn start(&self, cx: &EffectCx, spec: &ProcessSpec) -> Result<ProcessFacts> {
-        self.script
-            .call("processes.start", &spec.store.to_string(), self.inner.start(cx, spec))
-            .await
+        self.script.call("processes.start", &spec.store.to_string(), self.inner.start(cx, spec)).await
     }
 
     async fn stop(&self, cx: &EffectCx, store: &StoreId) -> Result<()> {
@@ -315,9 +260,7 @@ impl ProcessSupervisor for Scripted<MemoryProcesses> {
     }
 
     async fn remove(&self, cx: &EffectCx, store: &StoreId) -> Result<()> {
-        self.script
-            .call("processes.remove", &store.to_string(), self.inner.remove(cx, store))
-            .await
+        self.script.call("processes.remove", &store.to_string(), self.inner.remove(cx, store)).await
     }
 
     async fn log_tail(&self, store: &StoreId, lines: usize) -> Result<Vec<String>> {
@@ -337,20 +280,13 @@ impl ProxyWriter for Scripted<MemoryProxy> {
     }
 
     async fn commit(&self, table: &RouteTable, expected_generation: u64) -> Result<Committed> {
-        let quarantined: Vec<Hostname> = table
-            .routes
-            .keys()
-            .filter(|name| name.as_str().starts_with("refused"))
-            .cloned()
-            .collect();
+        let quarantined: Vec<Hostname> =
+            table.routes.keys().filter(|name| name.as_str().starts_with("refused")).cloned().collect();
         let mut taken = table.clone();
         taken.routes.retain(|name, _| !quarantined.contains(name));
         let call = async {
             let committed = self.inner.commit(&taken, expected_generation).await?;
-            Ok(Committed {
-                quarantined,
-                ..committed
-            })
+            Ok(Committed { quarantined, ..committed })
         };
         self.script.call("proxy.commit", "", call).await
     }
@@ -363,9 +299,5 @@ pub(crate) fn code<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Code {
 
 /// The value at a pointer of a JSON text.
 pub(crate) fn at(text: &[u8], pointer: &str) -> Value {
-    serde_json::from_slice::<Value>(text)
-        .unwrap()
-        .pointer(pointer)
-        .cloned()
-        .unwrap_or_default()
+    serde_json::from_slice::<Value>(text).unwrap().pointer(pointer).cloned().unwrap_or_default()
 }

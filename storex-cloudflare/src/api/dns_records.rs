@@ -12,18 +12,12 @@ pub(crate) const PER_PAGE: u32 = 5_000;
 /// Records of the zone. Cloudflare compares the prefix without case; who needs it exact filters again.
 pub(crate) fn list(zone: &ZoneId, comment_prefix: Option<&str>) -> Endpoint<Vec<WireRecord>> {
     let list = Endpoint::new(Method::GET, "/zones/{zone}/dns_records", &[zone.as_str()]);
-    comment_prefix
-        .into_iter()
-        .fold(list, |list, prefix| list.query("comment.startswith", prefix))
+    comment_prefix.into_iter().fold(list, |list, prefix| list.query("comment.startswith", prefix))
 }
 
 /// Applies changes in one transaction: deletions, then patches, then additions.
 pub(crate) fn batch(zone: &ZoneId, deletes: &[RecordId], patches: Vec<Value>, posts: Vec<Value>) -> Endpoint<WireBatch> {
-    let lists = [
-        ("deletes", deletes.iter().map(|id| json!({"id": id})).collect()),
-        ("patches", patches),
-        ("posts", posts),
-    ];
+    let lists = [("deletes", deletes.iter().map(|id| json!({"id": id})).collect()), ("patches", patches), ("posts", posts)];
     let body = lists
         .into_iter()
         .filter(|(_, list): &(_, Vec<Value>)| !list.is_empty())

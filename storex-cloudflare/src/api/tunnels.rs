@@ -15,9 +15,7 @@ const CONFIGURATION: &str = "/accounts/{account}/cfd_tunnel/{tunnel}/configurati
 
 /// Tunnels of this name. Without `is_deleted=false` deleted ones are listed too.
 pub(crate) fn named(account: &AccountId, name: &str) -> Endpoint<Vec<WireTunnel>> {
-    Endpoint::new(Method::GET, TUNNELS, &[account.as_str()])
-        .query("is_deleted", "false")
-        .query("name", name)
+    Endpoint::new(Method::GET, TUNNELS, &[account.as_str()]).query("is_deleted", "false").query("name", name)
 }
 
 /// Makes a tunnel configured from the API. Cloudflare makes up its secret.

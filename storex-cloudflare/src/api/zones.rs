@@ -22,9 +22,7 @@ pub(crate) fn all(account: &AccountId) -> Endpoint<Vec<WireZone>> {
 
 fn within(account: Option<&AccountId>) -> Endpoint<Vec<WireZone>> {
     let list = Endpoint::new(Method::GET, "/zones", &[]);
-    account
-        .into_iter()
-        .fold(list, |list, account| list.query("account.id", account.as_str()))
+    account.into_iter().fold(list, |list, account| list.query("account.id", account.as_str()))
 }
 
 /// Adds a zone; it begins `pending`.

@@ -57,16 +57,12 @@ pub(crate) fn read<T: DeserializeOwned>(status: u16, body: &[u8]) -> Reading<T> 
         return Reading::Unreadable("is no JSON object");
     };
     let good = (200..300).contains(&status);
-    let errors = fields
-        .remove("errors")
-        .and_then(|errors| serde_json::from_value::<Vec<ApiError>>(errors).ok())
-        .unwrap_or_default();
+    let errors =
+        fields.remove("errors").and_then(|errors| serde_json::from_value::<Vec<ApiError>>(errors).ok()).unwrap_or_default();
     match fields.get("success").and_then(Value::as_bool) {
         Some(true) if good => {
             let result = fields.remove("result").unwrap_or_default();
-            let info = fields
-                .remove("result_info")
-                .and_then(|info| serde_json::from_value(info).ok());
+            let info = fields.remove("result_info").and_then(|info| serde_json::from_value(info).ok());
             decoded(result, info)
         }
         Some(true) => Reading::Unreadable("claims success under an HTTP status of failure"),
@@ -119,9 +115,7 @@ mod tests {
     #[test]
     fn codes_are_read_from_numbers_and_from_text_beyond_sixteen_bits() {
         let body = json!({"success": false, "errors": [{"code": 81_058, "message": "a"}, {"code": "81057"}, {"code": null, "message": null}], "result": null});
-        let Reading::Refused(errors) = read_value::<Value>(400, &body) else {
-            panic!("a refusal")
-        };
+        let Reading::Refused(errors) = read_value::<Value>(400, &body) else { panic!("a refusal") };
         assert_eq!(errors.iter().map(|error| error.code).collect::<Vec<_>>(), [81_058, 81_057, 0]);
     }
 
@@ -135,34 +129,16 @@ mod tests {
             read_value::<Option<WireRemoved>>(200, &json!({"success": true, "result": null})),
             Reading::Success(Answer { result: None, .. })
         ));
-        assert!(matches!(
-            read_value::<Option<WireRemoved>>(200, &json!({"error": "no"})),
-            Reading::Unreadable(_)
-        ));
-        assert!(matches!(
-            read_value::<Option<WireRemoved>>(502, &json!({"id": "a"})),
-            Reading::Unreadable(_)
-        ));
+        assert!(matches!(read_value::<Option<WireRemoved>>(200, &json!({"error": "no"})), Reading::Unreadable(_)));
+        assert!(matches!(read_value::<Option<WireRemoved>>(502, &json!({"id": "a"})), Reading::Unreadable(_)));
     }
 
     #[test]
     fn success_under_a_status_of_failure_is_not_believed() {
-        assert!(matches!(
-            read_value::<Value>(500, &json!({"success": true, "result": 1})),
-            Reading::Unreadable(_)
-        ));
-        assert!(matches!(
-            read_value::<Value>(200, &json!({"success": false, "errors": [], "result": 1})),
-            Reading::Refused(_)
-        ));
-        assert!(matches!(
-            read::<Value>(502, b"<html>502 Bad Gateway</html>"),
-            Reading::Unreadable(_)
-        ));
-        assert!(matches!(
-            read::<Value>(200, br#"{"success":true,"result":{"#),
-            Reading::Unreadable(_)
-        ));
+        assert!(matches!(read_value::<Value>(500, &json!({"success": true, "result": 1})), Reading::Unreadable(_)));
+        assert!(matches!(read_value::<Value>(200, &json!({"success": false, "errors": [], "result": 1})), Reading::Refused(_)));
+        assert!(matches!(read::<Value>(502, b"<html>502 Bad Gateway</html>"), Reading::Unreadable(_)));
+        assert!(matches!(read::<Value>(200, br#"{"success":true,"result":{"#), Reading::Unreadable(_)));
     }
 
     fn any_json() -> impl Strategy<Value = Value> {

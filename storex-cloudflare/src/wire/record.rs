@@ -25,11 +25,7 @@ impl WireRecord {
     /// # Errors
     /// `cloudflare_answer` when the identifier cannot be one.
     pub(crate) fn facts(self) -> Result<RecordFacts> {
-        let content = if self.record_type == "TXT" {
-            unquoted(&self.content)
-        } else {
-            self.content
-        };
+        let content = if self.record_type == "TXT" { unquoted(&self.content) } else { self.content };
         Ok(RecordFacts {
             id: self.id.parse()?,
             record_type: self.record_type,

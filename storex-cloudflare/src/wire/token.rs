@@ -45,9 +45,6 @@ impl WireToken {
             "expired" => TokenStatus::Expired,
             other => TokenStatus::Other(other.to_owned()),
         };
-        TokenFacts {
-            status,
-            expires_on: self.expires_on.parse().ok(),
-        }
+        TokenFacts { status, expires_on: self.expires_on.parse().ok() }
     }
 }

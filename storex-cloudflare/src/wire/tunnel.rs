@@ -23,10 +23,7 @@ impl WireTunnel {
     /// # Errors
     /// `cloudflare_answer` when the identifier cannot be one.
     pub(crate) fn facts(&self) -> Result<TunnelFacts> {
-        Ok(TunnelFacts {
-            id: self.id.parse()?,
-            name: self.name.clone(),
-        })
+        Ok(TunnelFacts { id: self.id.parse()?, name: self.name.clone() })
     }
 }
 

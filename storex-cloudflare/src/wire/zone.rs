@@ -23,10 +23,7 @@ impl FromStr for AccountId {
 
     fn from_str(text: &str) -> Result<Self> {
         if text.is_empty() || text.len() > 64 || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-            return Err(Error::new(
-                Code::Unusable,
-                "not a Cloudflare account id: it has 32 hexadecimal digits",
-            ));
+            return Err(Error::new(Code::Unusable, "not a Cloudflare account id: it has 32 hexadecimal digits"));
         }
         Ok(Self(text.to_owned()))
     }
@@ -87,10 +84,7 @@ impl WireZone {
     pub(crate) fn facts(&self) -> Result<ZoneFacts> {
         Ok(ZoneFacts {
             id: self.id.parse()?,
-            name: self
-                .name
-                .parse()
-                .map_err(|_| Error::new(Code::CloudflareAnswer, "the zone's name is no host name"))?,
+            name: self.name.parse().map_err(|_| Error::new(Code::CloudflareAnswer, "the zone's name is no host name"))?,
             status: status(&self.status),
             name_servers: self.name_servers.clone(),
             created_at: self.created_on.parse().ok(),

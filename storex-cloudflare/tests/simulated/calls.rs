@@ -6,12 +6,8 @@ use storex_core::{DomainObject, DomainProvider, TunnelDocument, TunnelRoutes};
 
 /// The calls since the last look, as `METHOD /route`.
 fn calls(bench: &Bench) -> Vec<String> {
-    let calls = bench
-        .simulator
-        .calls()
-        .into_iter()
-        .map(|call| format!("{} {}", call.method, call.route.unwrap_or_default()))
-        .collect();
+    let calls =
+        bench.simulator.calls().into_iter().map(|call| format!("{} {}", call.method, call.route.unwrap_or_default())).collect();
     bench.simulator.clear_calls();
     calls
 }
@@ -26,11 +22,7 @@ async fn a_custom_domain_costs_one_read_and_two_effects() {
     assert_eq!(bench.domains.find_zone(&name).await.unwrap(), None);
     assert_eq!(calls(&bench), ["GET /zones"]);
     let zone = bench.domains.ensure_zone(&cx(), &name).await.unwrap();
-    bench
-        .domains
-        .ensure_records(&cx(), &zone.id, &apex_and_www(&zone))
-        .await
-        .unwrap();
+    bench.domains.ensure_records(&cx(), &zone.id, &apex_and_www(&zone)).await.unwrap();
     let counts = bench.simulator.counts();
     assert_eq!((counts.total, counts.mutating), (2, 2), "two effects and no read");
     assert_eq!(calls(&bench), ["POST /zones", BATCH]);
@@ -39,11 +31,7 @@ async fn a_custom_domain_costs_one_read_and_two_effects() {
 #[tokio::test]
 async fn only_what_is_in_the_way_costs_reads() {
     let bench = bench().await;
-    let zone = bench
-        .domains
-        .ensure_zone(&cx(), &"bluepeak-shop.com".parse().unwrap())
-        .await
-        .unwrap();
+    let zone = bench.domains.ensure_zone(&cx(), &"bluepeak-shop.com".parse().unwrap()).await.unwrap();
     let asked = apex_and_www(&zone);
     bench.domains.ensure_records(&cx(), &zone.id, &asked[..1]).await.unwrap();
     calls(&bench);
@@ -60,29 +48,11 @@ async fn only_what_is_in_the_way_costs_reads() {
 #[tokio::test]
 async fn removal_costs_one_call() {
     let bench = bench().await;
-    let zone = bench
-        .domains
-        .ensure_zone(&cx(), &"bluepeak-shop.com".parse().unwrap())
-        .await
-        .unwrap();
-    let made = bench
-        .domains
-        .ensure_records(&cx(), &zone.id, &apex_and_www(&zone))
-        .await
-        .unwrap();
+    let zone = bench.domains.ensure_zone(&cx(), &"bluepeak-shop.com".parse().unwrap()).await.unwrap();
+    let made = bench.domains.ensure_records(&cx(), &zone.id, &apex_and_www(&zone)).await.unwrap();
     calls(&bench);
     let ids = made.iter().map(|record| record.id.clone()).collect();
-    bench
-        .domains
-        .remove(
-            &cx(),
-            &DomainObject::Records {
-                zone: zone.id.clone(),
-                ids,
-            },
-        )
-        .await
-        .unwrap();
+    bench.domains.remove(&cx(), &DomainObject::Records { zone: zone.id.clone(), ids }).await.unwrap();
     assert_eq!(calls(&bench), [BATCH]);
     bench.domains.remove(&cx(), &DomainObject::Zone(zone.id)).await.unwrap();
     assert_eq!(calls(&bench), ["DELETE /zones/{zone}"]);
@@ -104,10 +74,6 @@ async fn a_configuration_that_says_the_same_is_not_put_again() {
     assert_eq!(calls(&bench), [GET], "Cloudflare would have raised the version");
     let (version, loaded) = bench.tunnels.load(&tunnel.id).await.unwrap();
     assert_eq!((version, calls(&bench)), (1, vec![GET.to_owned()]));
-    assert_eq!(
-        bench.tunnels.store(&cx(), &tunnel.id, &loaded, 1).await.unwrap(),
-        1,
-        "what was loaded is what is there"
-    );
+    assert_eq!(bench.tunnels.store(&cx(), &tunnel.id, &loaded, 1).await.unwrap(), 1, "what was loaded is what is there");
     assert_eq!(calls(&bench), [GET]);
 }

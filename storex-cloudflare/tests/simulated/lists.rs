@@ -14,10 +14,7 @@ fn zone(number: u64) -> Value {
 
 fn page_asked(request: &Request) -> u64 {
     let query = request.uri().query().unwrap_or_default();
-    query
-        .split('&')
-        .find_map(|pair| pair.strip_prefix("page=")?.parse().ok())
-        .unwrap_or(1)
+    query.split('&').find_map(|pair| pair.strip_prefix("page=")?.parse().ok()).unwrap_or(1)
 }
 
 fn listed(zones: &[Value], info: &Value) -> Response {
@@ -34,36 +31,18 @@ async fn a_list_that_is_not_whole_is_an_error_and_never_an_absence() {
             let zones = if page == 1 { vec![zone(1), zone(2)] } else { Vec::new() };
             listed(&zones, &json!({"page": page, "count": zones.len(), "total_count": 3}))
         }),
-        ("nothing at all of three", |_| {
-            listed(&[], &json!({"count": 0, "total_count": 3}))
-        }),
-        ("the total changes between pages", |page| {
-            listed(&[zone(page)], &json!({"count": 1, "total_count": 1 + page}))
-        }),
-        ("more items than there are", |_| {
-            listed(&[zone(1), zone(2)], &json!({"count": 2, "total_count": 1}))
-        }),
-        ("fewer items than the page counts", |_| {
-            listed(&[zone(1)], &json!({"count": 2, "total_count": 1}))
-        }),
+        ("nothing at all of three", |_| listed(&[], &json!({"count": 0, "total_count": 3}))),
+        ("the total changes between pages", |page| listed(&[zone(page)], &json!({"count": 1, "total_count": 1 + page}))),
+        ("more items than there are", |_| listed(&[zone(1), zone(2)], &json!({"count": 2, "total_count": 1}))),
+        ("fewer items than the page counts", |_| listed(&[zone(1)], &json!({"count": 2, "total_count": 1}))),
         ("no total", |_| listed(&[], &json!(null))),
-        ("no list", |_| {
-            Json(json!({"success": true, "errors": [], "messages": [], "result": null})).into_response()
-        }),
+        ("no list", |_| Json(json!({"success": true, "errors": [], "messages": [], "result": null})).into_response()),
     ];
     for (what, page) in pages {
         let (base_url, calls) = stub(move |_, request| page(page_asked(&request))).await;
         let account = account_at(&base_url);
-        let error = account
-            .domains()
-            .find_zone(&"zone9-shop.com".parse().unwrap())
-            .await
-            .expect_err(what);
-        assert_eq!(
-            (error.code(), error.is_unclear()),
-            (Code::CloudflareAnswer, false),
-            "{what}: {error:?}"
-        );
+        let error = account.domains().find_zone(&"zone9-shop.com".parse().unwrap()).await.expect_err(what);
+        assert_eq!((error.code(), error.is_unclear()), (Code::CloudflareAnswer, false), "{what}: {error:?}");
         assert!(calls.load(Ordering::SeqCst) <= 12, "{what}: it gives up");
         account.tunnels().find("storex-main").await.expect_err(what);
     }
@@ -76,11 +55,8 @@ async fn a_list_that_changed_while_it_was_read_is_read_again() {
         listed(&[zone(page_asked(&request))], &json!({"count": 1, "total_count": total}))
     })
     .await;
-    let found = account_at(&base_url)
-        .domains()
-        .find_zone(&"zone2-shop.com".parse().unwrap())
-        .await
-        .expect("the second reading fits");
+    let found =
+        account_at(&base_url).domains().find_zone(&"zone2-shop.com".parse().unwrap()).await.expect("the second reading fits");
     assert_eq!(found.map(|zone| zone.id.to_string()), Some(format!("{:032x}", 2)));
     assert_eq!(calls.load(Ordering::SeqCst), 4);
 }
@@ -99,27 +75,13 @@ async fn a_refusal_on_a_zone_is_explained_by_the_whole_list_of_zones() {
     assert_eq!(error.code(), Code::NotFound);
     assert_eq!(bench.simulator.counts().routes["GET /zones"], 2, "61 zones are two pages");
 
-    let denied = FaultAction::Answer {
-        status: 403,
-        code: 10000,
-        message: "Authentication error".to_owned(),
-    };
-    bench
-        .simulator
-        .add_fault(FaultRule::before("DELETE", "/zones/{zone}", denied).times(0))
-        .unwrap();
+    let denied = FaultAction::Answer { status: 403, code: 10000, message: "Authentication error".to_owned() };
+    bench.simulator.add_fault(FaultRule::before("DELETE", "/zones/{zone}", denied).times(0)).unwrap();
     let last = DomainObject::Zone(zones[59].id.clone());
-    let error = bench
-        .domains
-        .remove(&cx(), &last)
-        .await
-        .expect_err("it is there, on the second page");
+    let error = bench.domains.remove(&cx(), &last).await.expect_err("it is there, on the second page");
     assert_eq!(error.code(), Code::CloudflareDenied, "{error:?}");
 
-    bench
-        .simulator
-        .add_fault(FaultRule::before("GET", "/zones", FaultAction::Html).times(0))
-        .unwrap();
+    bench.simulator.add_fault(FaultRule::before("GET", "/zones", FaultAction::Html).times(0)).unwrap();
     let error = bench
         .domains
         .remove(&cx(), &DomainObject::Zone(absent))

@@ -32,16 +32,9 @@ fn answer(status: u16, authorization: &str, html: bool) -> Response {
 
 #[tokio::test]
 async fn no_error_shows_the_token_even_when_cloudflare_repeats_it() {
-    for (status, html) in [
-        (400, false),
-        (403, false),
-        (404, false),
-        (429, false),
-        (500, false),
-        (502, true),
-        (403, true),
-        (200, true),
-    ] {
+    for (status, html) in
+        [(400, false), (403, false), (404, false), (429, false), (500, false), (502, true), (403, true), (200, true)]
+    {
         let (base_url, _) = stub(move |_, request: Request| {
             let sent = request.headers()["authorization"].to_str().unwrap().to_owned();
             assert!(sent.contains(TOKEN), "the control: the token is sent");
@@ -68,16 +61,8 @@ async fn no_error_shows_the_token_even_when_cloudflare_repeats_it() {
 #[tokio::test]
 async fn no_debug_output_shows_the_token() {
     let bench = bench().await;
-    let zone = bench
-        .domains
-        .ensure_zone(&cx(), &"bluepeak-shop.com".parse().unwrap())
-        .await
-        .unwrap();
-    bench
-        .domains
-        .ensure_records(&cx(), &zone.id, &apex_and_www(&zone))
-        .await
-        .unwrap();
+    let zone = bench.domains.ensure_zone(&cx(), &"bluepeak-shop.com".parse().unwrap()).await.unwrap();
+    bench.domains.ensure_records(&cx(), &zone.id, &apex_and_www(&zone)).await.unwrap();
     let builder = client("http://127.0.0.1:1/client/v4");
     for text in [
         format!("{builder:?} {builder:#?}"),

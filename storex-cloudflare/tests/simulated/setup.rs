@@ -31,23 +31,11 @@ pub(crate) async fn bench_with(
     simulator: SimulatorBuilder,
     settings: impl FnOnce(CloudflareClientBuilder) -> CloudflareClientBuilder,
 ) -> Bench {
-    let simulator = simulator
-        .build()
-        .expect("a simulator")
-        .start_on_loopback()
-        .await
-        .expect("a port");
+    let simulator = simulator.build().expect("a simulator").start_on_loopback().await.expect("a port");
     let client = settings(client(&simulator.base_url())).build().expect("a client");
-    let account = CloudflareAccount::discover(&client, &"storex.com".parse().unwrap())
-        .await
-        .expect("the primary zone");
+    let account = CloudflareAccount::discover(&client, &"storex.com".parse().unwrap()).await.expect("the primary zone");
     simulator.clear_calls();
-    Bench {
-        simulator,
-        domains: account.domains(),
-        tunnels: account.tunnels(),
-        account,
-    }
+    Bench { simulator, domains: account.domains(), tunnels: account.tunnels(), account }
 }
 
 /// A client that stays on loopback and is patient for two seconds only.
@@ -69,11 +57,7 @@ pub(crate) fn cx() -> EffectCx {
 
 pub(crate) fn cx_within(time: Duration) -> EffectCx {
     let mark = "storex/1 i=0a1b2c3d s=12345 e=0192f0c1.4f".parse().unwrap();
-    EffectCx {
-        mark,
-        epoch: Epoch(1),
-        deadline: SystemClock.now() + time,
-    }
+    EffectCx { mark, epoch: Epoch(1), deadline: SystemClock.now() + time }
 }
 
 /// The two records a store's domain has.

@@ -7,10 +7,7 @@ use storex_core::{Clock, Code, DomainProvider, EffectCx, remaining};
 use storex_fakes::cloudflare::{FaultAction, FaultRule, Limits, Simulator};
 
 fn within(clock: &JumpingClock, time: Duration) -> EffectCx {
-    EffectCx {
-        deadline: clock.now() + time,
-        ..cx()
-    }
+    EffectCx { deadline: clock.now() + time, ..cx() }
 }
 
 #[tokio::test]
@@ -18,56 +15,26 @@ async fn after_a_429_nothing_is_sent_until_the_time_it_named() {
     let clock = JumpingClock::new();
     let time = Arc::clone(&clock);
     let bench = bench_with(Simulator::builder().token(TOKEN), |client| client.clock(time)).await;
-    let zone = bench
-        .domains
-        .ensure_zone(&within(&clock, Duration::from_mins(1)), &"bluepeak-shop.com".parse().unwrap())
-        .await
-        .unwrap();
+    let zone =
+        bench.domains.ensure_zone(&within(&clock, Duration::from_mins(1)), &"bluepeak-shop.com".parse().unwrap()).await.unwrap();
     let batch = "/zones/{zone}/dns_records/batch";
-    bench
-        .simulator
-        .add_fault(FaultRule::before(
-            "POST",
-            batch,
-            FaultAction::RateLimited { retry_after: 200 },
-        ))
-        .unwrap();
+    bench.simulator.add_fault(FaultRule::before("POST", batch, FaultAction::RateLimited { retry_after: 200 })).unwrap();
     let minute = || within(&clock, Duration::from_mins(1));
-    let error = bench
-        .domains
-        .ensure_records(&minute(), &zone.id, &apex_and_www(&zone))
-        .await
-        .expect_err("throttled");
+    let error = bench.domains.ensure_records(&minute(), &zone.id, &apex_and_www(&zone)).await.expect_err("throttled");
     assert_eq!((error.code(), error.is_unclear()), (Code::RateLimited, false), "{error:?}");
     assert_eq!(error.retry_delay(), Some(Duration::from_secs(200)));
 
     bench.simulator.clear_calls();
-    let error = bench
-        .domains
-        .ensure_records(&minute(), &zone.id, &apex_and_www(&zone))
-        .await
-        .expect_err("too early");
+    let error = bench.domains.ensure_records(&minute(), &zone.id, &apex_and_www(&zone)).await.expect_err("too early");
     assert_eq!((error.code(), error.is_unclear()), (Code::RateLimited, false), "{error:?}");
     assert_eq!(error.retry_delay(), Some(Duration::from_secs(200)));
-    assert_eq!(
-        bench.simulator.counts().total,
-        0,
-        "an effect whose deadline is earlier is not even sent"
-    );
+    assert_eq!(bench.simulator.counts().total, 0, "an effect whose deadline is earlier is not even sent");
 
     let asked = clock.now();
-    bench
-        .domains
-        .list_records(&zone.id, None)
-        .await
-        .expect("a read waits for its turn");
+    bench.domains.list_records(&zone.id, None).await.expect("a read waits for its turn");
     assert_eq!(remaining(asked, clock.now()), Duration::from_secs(200));
     assert_eq!(bench.simulator.counts().total, 1);
-    bench
-        .domains
-        .ensure_records(&minute(), &zone.id, &apex_and_www(&zone))
-        .await
-        .expect("the pause is over");
+    bench.domains.ensure_records(&minute(), &zone.id, &apex_and_www(&zone)).await.expect("the pause is over");
 }
 
 #[tokio::test]
@@ -80,33 +47,18 @@ async fn the_limit_on_new_zones_holds_up_new_zones_only() {
     let minute = || within(&clock, Duration::from_mins(1));
     let name = |number: u32| format!("capped{number}-shop.com").parse().unwrap();
     for number in 0..2 {
-        bench
-            .domains
-            .ensure_zone(&minute(), &name(number))
-            .await
-            .expect("within the limit");
+        bench.domains.ensure_zone(&minute(), &name(number)).await.expect("within the limit");
     }
-    let error = bench
-        .domains
-        .ensure_zone(&minute(), &name(2))
-        .await
-        .expect_err("one too many");
+    let error = bench.domains.ensure_zone(&minute(), &name(2)).await.expect_err("one too many");
     assert_eq!((error.code(), error.is_unclear()), (Code::RateLimited, false), "{error:?}");
     let pause = error.retry_delay().expect("Cloudflare names a time");
-    assert!(
-        pause > Duration::from_mins(1) && pause <= Duration::from_mins(10),
-        "{pause:?}"
-    );
+    assert!(pause > Duration::from_mins(1) && pause <= Duration::from_mins(10), "{pause:?}");
 
     bench.simulator.clear_calls();
     let begun = clock.now();
     assert!(bench.domains.find_zone(&name(1)).await.expect("reads go on").is_some());
     assert_eq!(clock.now(), begun, "and at once");
-    bench
-        .domains
-        .ensure_zone(&minute(), &name(2))
-        .await
-        .expect_err("still too many");
+    bench.domains.ensure_zone(&minute(), &name(2)).await.expect_err("still too many");
     assert_eq!(bench.simulator.counts().mutating, 0, "and it was not sent");
 }
 
@@ -127,11 +79,7 @@ async fn the_budget_spreads_calls_so_that_cloudflare_never_answers_429() {
             .expect("waits instead of failing")
             .expect("the primary zone");
     }
-    assert_eq!(
-        remaining(begun, clock.now()),
-        Duration::from_mins(20),
-        "46 calls are five windows"
-    );
+    assert_eq!(remaining(begun, clock.now()), Duration::from_mins(20), "46 calls are five windows");
     let statuses = bench.simulator.counts().statuses;
     assert_eq!(statuses.into_iter().collect::<Vec<_>>(), [(200, 45)], "no answer with 429");
 }
@@ -149,8 +97,5 @@ async fn without_the_budget_the_same_calls_do_meet_429() {
         throttled += u32::from(bench.domains.find_zone(&"storex.com".parse().unwrap()).await.is_err());
     }
     let statuses = bench.simulator.counts().statuses;
-    assert!(
-        throttled > 0 && statuses.contains_key(&429),
-        "the control of the test above: {statuses:?}"
-    );
+    assert!(throttled > 0 && statuses.contains_key(&429), "the control of the test above: {statuses:?}");
 }

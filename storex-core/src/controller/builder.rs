@@ -5,8 +5,8 @@ use crate::operation::{Driver, Pace};
 use crate::record::{INSTANCE, InstanceRecord, decode, plain};
 use crate::resource::Providers;
 use crate::{
-    Clock, Code, DomainProvider, Entropy, EntropyExt, Error, Expected, Hosts, InstanceId, Nonce, Notifier, Result, RowWrite, StoreRepo, SystemClock, SystemEntropy,
-    Table, TunnelRoutes,
+    Clock, Code, DomainProvider, Entropy, EntropyExt, Error, Expected, Hosts, InstanceId, Nonce, Notifier, Result, RowWrite,
+    StoreRepo, SystemClock, SystemEntropy, Table, TunnelRoutes,
 };
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -91,7 +91,17 @@ impl ControllerBuilder {
         };
         let driver = Driver { holder: providers.entropy.hex(8)?, providers: providers.clone(), instance, pace };
         let readiness = RwLock::new(Readiness::waiting("the platform was not ensured yet"));
-        Ok(Controller { inner: Arc::new(Inner { providers, notifier, settings, driver, watchers: Mutex::default(), readiness, tasks: Mutex::default() }) })
+        Ok(Controller {
+            inner: Arc::new(Inner {
+                providers,
+                notifier,
+                settings,
+                driver,
+                watchers: Mutex::default(),
+                readiness,
+                tasks: Mutex::default(),
+            }),
+        })
     }
 }
 

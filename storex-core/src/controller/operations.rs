@@ -21,7 +21,8 @@ impl Controller {
     pub async fn get_operation(&self, id: &OperationId) -> Result<OperationView> {
         let row = self.providers().repo.get(Table::Operations, id.as_str()).await?;
         let row = row.ok_or_else(|| Error::new(Code::NotFound, format!("there is no operation {id}")).with("operation", id))?;
-        let doc = OperationDoc::deserialize(&row.body).map_err(|error| Error::new(Code::Corrupt, format!("operation {id} cannot be read: {error}")))?;
+        let doc = OperationDoc::deserialize(&row.body)
+            .map_err(|error| Error::new(Code::Corrupt, format!("operation {id} cannot be read: {error}")))?;
         Ok(OperationView::of(&doc, self.providers().clock.now()))
     }
 
@@ -102,7 +103,8 @@ impl Controller {
 
     async fn drive(&self, id: &OperationId, watchers: &watch::Sender<Option<Arc<OperationDoc>>>) -> Result<()> {
         let providers = self.providers();
-        let mut journal = Journal::load(&providers.repo, &providers.clock, &self.inner.driver.holder, id, watchers.clone()).await?;
+        let mut journal =
+            Journal::load(&providers.repo, &providers.clock, &self.inner.driver.holder, id, watchers.clone()).await?;
         let flow = workflow::flow(&journal.doc.flow)?;
         tracing::info!(operation = %id, kind = flow.name(), label = %journal.doc.label, "driving");
         self.inner.driver.drive(flow, &mut journal).await?;
@@ -111,7 +113,12 @@ impl Controller {
     }
 
     /// The document once it satisfies the condition; `None` when the time is over or the operation is not driven here.
-    pub(super) async fn watch(&self, id: &OperationId, limit: Duration, done: impl Fn(&OperationDoc) -> bool + Send) -> Option<Arc<OperationDoc>> {
+    pub(super) async fn watch(
+        &self,
+        id: &OperationId,
+        limit: Duration,
+        done: impl Fn(&OperationDoc) -> bool + Send,
+    ) -> Option<Arc<OperationDoc>> {
         let mut receiver = self.watchers().get(id).map(watch::Sender::subscribe)?;
         let clock = Arc::clone(&self.providers().clock);
         let until = clock.now() + limit;

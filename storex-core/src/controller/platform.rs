@@ -55,11 +55,16 @@ impl Controller {
         if let Some(before) = &before
             && before.primary_domain != settings.primary_domain
         {
-            let why = format!("this installation stands on {}; it cannot move to {}", before.primary_domain, settings.primary_domain);
+            let why =
+                format!("this installation stands on {}; it cannot move to {}", before.primary_domain, settings.primary_domain);
             return Err(Error::new(Code::Unusable, why));
         }
-        let params =
-            PlatformParams { primary_domain: settings.primary_domain.clone(), tunnel_name: settings.tunnel_name.clone(), router: router.to_owned(), before };
+        let params = PlatformParams {
+            primary_domain: settings.primary_domain.clone(),
+            tunnel_name: settings.tunnel_name.clone(),
+            router: router.to_owned(),
+            before,
+        };
         let doc = self.document("ensure_platform", "platform", to_value(&params)?, EnsurePlatform::steps(&params)?)?;
         let id = doc.id.clone();
         self.start(doc).await?;
@@ -67,7 +72,9 @@ impl Controller {
         match (view.state, view.error) {
             (OperationState::Succeeded, _) => Ok(()),
             (_, Some(error)) => Err(error.into()),
-            (state, None) => Err(Error::new(Code::Timeout, format!("the platform does not stand yet: operation {id} is {state:?}"))),
+            (state, None) => {
+                Err(Error::new(Code::Timeout, format!("the platform does not stand yet: operation {id} is {state:?}")))
+            }
         }
     }
 

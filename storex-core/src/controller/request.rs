@@ -80,7 +80,9 @@ fn check_text(pointer: &str, text: &str) -> Result<()> {
 }
 
 fn object<'a>(value: &'a Value, pointer: &str) -> Result<&'a Map<String, Value>> {
-    value.as_object().ok_or_else(|| Error::new(Code::InvalidField, format!("expected an object, got {}", kind(value))).pointer(pointer))
+    value
+        .as_object()
+        .ok_or_else(|| Error::new(Code::InvalidField, format!("expected an object, got {}", kind(value))).pointer(pointer))
 }
 
 fn missing(pointer: &str) -> Error {
@@ -95,7 +97,9 @@ fn optional<'a>(object: &'a Map<String, Value>, parent: &str, key: &str) -> Resu
     match object.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(other) => Err(Error::new(Code::InvalidField, format!("expected text, got {}", kind(other))).pointer(format!("{parent}/{key}"))),
+        Some(other) => {
+            Err(Error::new(Code::InvalidField, format!("expected text, got {}", kind(other))).pointer(format!("{parent}/{key}")))
+        }
     }
 }
 
@@ -137,11 +141,27 @@ mod tests {
             (json!({ "username": "a" }), Code::MissingField, "/storeDetails"),
             (json!({ "username": "a", "storeDetails": 1 }), Code::InvalidField, "/storeDetails"),
             (json!({ "username": "a", "storeDetails": { "owner": "O" } }), Code::MissingField, "/storeDetails/email"),
-            (json!({ "username": "a", "storeDetails": { "owner": " ", "email": "o@example.com" } }), Code::InvalidField, "/storeDetails/owner"),
-            (json!({ "username": "a", "storeDetails": { "owner": "a\u{7}", "email": "o@example.com" } }), Code::InvalidField, "/storeDetails/owner"),
-            (json!({ "username": "a", "storeDetails": { "owner": "O", "email": "o" } }), Code::InvalidEmail, "/storeDetails/email"),
+            (
+                json!({ "username": "a", "storeDetails": { "owner": " ", "email": "o@example.com" } }),
+                Code::InvalidField,
+                "/storeDetails/owner",
+            ),
+            (
+                json!({ "username": "a", "storeDetails": { "owner": "a\u{7}", "email": "o@example.com" } }),
+                Code::InvalidField,
+                "/storeDetails/owner",
+            ),
+            (
+                json!({ "username": "a", "storeDetails": { "owner": "O", "email": "o" } }),
+                Code::InvalidEmail,
+                "/storeDetails/email",
+            ),
             (json!({ "username": "a", "domian": "a.com", "storeDetails": details }), Code::UnknownField, "/domian"),
-            (json!({ "username": "a", "storeDetails": { "owner": "O", "email": "o@example.com", "role": "admin" } }), Code::UnknownField, "/storeDetails/role"),
+            (
+                json!({ "username": "a", "storeDetails": { "owner": "O", "email": "o@example.com", "role": "admin" } }),
+                Code::UnknownField,
+                "/storeDetails/role",
+            ),
             (json!({ "username": "a", "domain": "*.a.com", "storeDetails": details }), Code::InvalidDomain, "/domain"),
             (json!({ "username": "A", "storeDetails": details }), Code::InvalidUsername, "/username"),
         ];

@@ -31,7 +31,8 @@ impl Controller {
             domain.check_custom_domain(&self.settings().primary_domain)?;
         }
         let settings = self.settings();
-        let candidates = Candidates { digits: self.digits_to_try()?, ports: self.providers().host(&settings.host)?.facts().await?.free_ports };
+        let candidates =
+            Candidates { digits: self.digits_to_try()?, ports: self.providers().host(&settings.host)?.facts().await?.free_ports };
         let params = CreateParams {
             username: request.username.clone(),
             domain: request.domain.clone(),
@@ -43,7 +44,12 @@ impl Controller {
         if candidates.ports.is_empty() {
             return Err(Error::new(Code::Exhausted, "no port of the host's range is free").with("host", &settings.host));
         }
-        let doc = self.document("create_store", params.username.as_str(), to_value(&params)?, CreateStore::steps(&params, &candidates)?)?;
+        let doc = self.document(
+            "create_store",
+            params.username.as_str(),
+            to_value(&params)?,
+            CreateStore::steps(&params, &candidates)?,
+        )?;
         let id = doc.id.clone();
         self.start(doc).await?;
         let created = self.answer(&params, &id).await?;
@@ -80,7 +86,11 @@ impl Controller {
     async fn answer(&self, params: &CreateParams, id: &OperationId) -> Result<StoreCreated> {
         let limit = self.settings().answer_limit;
         let turned = |doc: &OperationDoc| doc.error.is_some();
-        let mut seen = self.watch(id, limit, |doc| turned(doc) || (claimed(doc) && zone(doc).is_some_and(|known| known.is_some() || params.domain.is_none()))).await;
+        let mut seen = self
+            .watch(id, limit, |doc| {
+                turned(doc) || (claimed(doc) && zone(doc).is_some_and(|known| known.is_some() || params.domain.is_none()))
+            })
+            .await;
         if seen.is_none() {
             // The name servers are not known in time, or the operation was over before it could be watched.
             let row = self.providers().repo.get(Table::Operations, id.as_str()).await?;
@@ -90,7 +100,8 @@ impl Controller {
         if let Some(error) = &doc.error {
             return Err(Error::from(error.clone()).with("operation", id));
         }
-        let digits = digits(&doc).ok_or_else(|| Error::new(Code::Timeout, "the store's names could not be claimed in time").with("operation", id))?;
+        let digits = digits(&doc)
+            .ok_or_else(|| Error::new(Code::Timeout, "the store's names could not be claimed in time").with("operation", id))?;
         let nameservers = zone(&doc).flatten().map(|zone| zone.name_servers).unwrap_or_default();
         Ok(StoreCreated {
             status: "success".to_owned(),
@@ -131,7 +142,8 @@ impl Controller {
     pub async fn list_stores(&self, size: usize, token: Option<&str>) -> Result<StoreList> {
         let limit = if size == 0 { USUAL_PAGE } else { size.min(LARGEST_PAGE) };
         let page = Page { after: token.filter(|token| !token.is_empty()).map(str::to_owned), limit };
-        let rows = self.providers().repo.list(Table::Stores, &Query::All, &page).await.map_err(|error| error.pointer("/page_token"))?;
+        let rows =
+            self.providers().repo.list(Table::Stores, &Query::All, &page).await.map_err(|error| error.pointer("/page_token"))?;
         let mut stores = Vec::with_capacity(rows.rows.len());
         for row in &rows.rows {
             stores.push(self.view(decode(row)?).await?);

@@ -48,7 +48,20 @@ impl From<ErrorRecord> for Error {
 
 /// Context keys are static in memory; a key from a wire maps to one of ours or to `detail`.
 fn known_key(key: &str) -> &'static str {
-    const KEYS: &[&str] =
-        &["log", "store", "domain", "username", "port", "path", "status", "cloudflare_code", "cloudflare_message", "operation", "epoch", "pid", "host"];
+    const KEYS: &[&str] = &[
+        "log",
+        "store",
+        "domain",
+        "username",
+        "port",
+        "path",
+        "status",
+        "cloudflare_code",
+        "cloudflare_message",
+        "operation",
+        "epoch",
+        "pid",
+        "host",
+    ];
     KEYS.iter().find(|known| **known == key).copied().unwrap_or("detail")
 }

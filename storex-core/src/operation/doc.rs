@@ -193,6 +193,10 @@ impl OperationDoc {
 
     /// What stands at the resource, as the finished step that made it found it.
     pub fn found(&self, key: &ResourceKey) -> Option<&Value> {
-        self.steps.iter().rev().find(|step| step.key == *key && step.state == StepState::Done).and_then(|step| step.found.as_ref())
+        self.steps
+            .iter()
+            .rev()
+            .find(|step| step.key == *key && step.state == StepState::Done)
+            .and_then(|step| step.found.as_ref())
     }
 }

@@ -59,11 +59,22 @@ impl Driver {
     /// Dropping the future is a crash: effects on their way are in doubt and the next driver looks for them.
     pub(crate) async fn drive(&self, flow: Arc<dyn Flow>, journal: &mut Journal) -> Result<()> {
         if journal.doc.flow_version != flow.version() {
-            return Err(Error::new(Code::Unsupported, format!("operation {} has version {} of {}", journal.doc.id, journal.doc.flow_version, flow.name())));
+            return Err(Error::new(
+                Code::Unsupported,
+                format!("operation {} has version {} of {}", journal.doc.id, journal.doc.flow_version, flow.name()),
+            ));
         }
         let epoch = self.lease(journal).await?;
         let now = self.providers.clock.now();
-        let mut run = Run { driver: self, flow, journal, facts: Facts::default(), flight: Flight::new(), epoch, renew_at: now + self.pace.lease / 3 };
+        let mut run = Run {
+            driver: self,
+            flow,
+            journal,
+            facts: Facts::default(),
+            flight: Flight::new(),
+            epoch,
+            renew_at: now + self.pace.lease / 3,
+        };
         run.doubt_what_was_begun(now);
         run.run().await
     }
@@ -194,7 +205,8 @@ impl Run<'_> {
 
     /// Starts a move that touches the world.
     fn launch(&mut self, step: &Move, now: Timestamp) -> Result<()> {
-        let (Move::Look(index) | Move::Bring(index) | Move::Revert(index) | Move::Remove(index) | Move::Check(index)) = *step else {
+        let (Move::Look(index) | Move::Bring(index) | Move::Revert(index) | Move::Remove(index) | Move::Check(index)) = *step
+        else {
             return Ok(());
         };
         let doc = &self.journal.doc;
@@ -226,7 +238,11 @@ impl Run<'_> {
 
     fn scene(&self, doc: &OperationDoc, index: usize, step: &Move, deadline: Timestamp) -> Scene {
         let undo = matches!(step, Move::Revert(_)) || (matches!(step, Move::Remove(_)) && doc.direction == Direction::Backward);
-        let mark = Mark { instance: self.driver.instance.clone(), subject: self.flow.subject(doc), effect: EffectId::of(&doc.id, index, undo) };
+        let mark = Mark {
+            instance: self.driver.instance.clone(),
+            subject: self.flow.subject(doc),
+            effect: EffectId::of(&doc.id, index, undo),
+        };
         Scene {
             providers: self.driver.providers.clone(),
             operation: doc.id.clone(),

@@ -32,7 +32,8 @@ impl Journal {
     /// Begins the journal of a new operation: the document is durable when this answers.
     pub(crate) async fn begin(repo: &Arc<dyn StoreRepo>, clock: &Arc<dyn Clock>, writer: &str, doc: OperationDoc) -> Result<()> {
         let watchers = watch::Sender::new(None);
-        let mut journal = Self { repo: Arc::clone(repo), clock: Arc::clone(clock), writer: writer.to_owned(), version: 0, doc, watchers };
+        let mut journal =
+            Self { repo: Arc::clone(repo), clock: Arc::clone(clock), writer: writer.to_owned(), version: 0, doc, watchers };
         journal.save().await
     }
 
@@ -48,7 +49,14 @@ impl Journal {
         let row = row.ok_or_else(|| Error::new(Code::NotFound, format!("there is no operation {id}")).with("operation", id))?;
         let doc = decode(&row.body)?;
         watchers.send_replace(Some(Arc::new(OperationDoc::clone(&doc))));
-        Ok(Self { repo: Arc::clone(repo), clock: Arc::clone(clock), writer: writer.to_owned(), version: row.version, doc, watchers })
+        Ok(Self {
+            repo: Arc::clone(repo),
+            clock: Arc::clone(clock),
+            writer: writer.to_owned(),
+            version: row.version,
+            doc,
+            watchers,
+        })
     }
 
     /// Writes the document. A lost answer is settled by repeating the write under its own name.
@@ -84,5 +92,6 @@ impl Journal {
 
 /// Reads a document.
 pub(crate) fn decode(body: &serde_json::Value) -> Result<OperationDoc> {
-    OperationDoc::deserialize(body).map_err(|error| Error::new(Code::Corrupt, format!("an operation document cannot be read: {error}")))
+    OperationDoc::deserialize(body)
+        .map_err(|error| Error::new(Code::Corrupt, format!("an operation document cannot be read: {error}")))
 }

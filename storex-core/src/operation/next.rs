@@ -54,10 +54,7 @@ pub enum Move {
 impl Move {
     /// True when the move changes only the journal.
     pub fn is_journal(&self) -> bool {
-        matches!(
-            self,
-            Self::Intend(..) | Self::Settle(..) | Self::Clear(_) | Self::Turn(_) | Self::Poison(_) | Self::Finish(_)
-        )
+        matches!(self, Self::Intend(..) | Self::Settle(..) | Self::Clear(_) | Self::Turn(_) | Self::Poison(_) | Self::Finish(_))
     }
 }
 
@@ -172,7 +169,8 @@ fn backward(doc: &OperationDoc, facts: &Facts, now: Timestamp) -> Vec<Move> {
     let mut moves = Vec::new();
     for (index, step) in doc.steps.iter().enumerate() {
         let known = facts.0.get(&index);
-        let needed = doc.steps.iter().any(|other| other.after.contains(&index) && (!other.is_unmade() || other.doubt_until.is_some()));
+        let needed =
+            doc.steps.iter().any(|other| other.after.contains(&index) && (!other.is_unmade() || other.doubt_until.is_some()));
         if known == Some(&Known::Busy) || needed {
             continue;
         }
@@ -193,7 +191,8 @@ fn unmake(index: usize, step: &Step, known: Option<&Known>) -> Move {
     if step.change == Change::Check {
         return Move::Settle(index, None);
     }
-    let effect = if step.values().is_some_and(|values| values.from.is_some()) { Move::Revert(index) } else { Move::Remove(index) };
+    let effect =
+        if step.values().is_some_and(|values| values.from.is_some()) { Move::Revert(index) } else { Move::Remove(index) };
     match (step.state, known) {
         // Nothing was sent, or nothing of ours is there.
         (StepState::Intent, Some(Known::Untouched)) if step.doubted => effect,

@@ -130,7 +130,9 @@ fn state(doc: &OperationDoc, now: Timestamp) -> OperationState {
         Direction::Done(Outcome::Succeeded) => OperationState::Succeeded,
         Direction::Done(Outcome::RolledBack) => OperationState::RolledBack,
         Direction::Poisoned => OperationState::Poisoned,
-        Direction::Backward if doc.steps.iter().any(|step| step.doubt_until.is_some() && step.is_unmade()) => OperationState::Settling,
+        Direction::Backward if doc.steps.iter().any(|step| step.doubt_until.is_some() && step.is_unmade()) => {
+            OperationState::Settling
+        }
         Direction::Backward => OperationState::Unwinding,
         Direction::Forward => forward_state(doc, now),
     }

@@ -45,7 +45,8 @@ impl Resource for ClaimResource {
 
     async fn bring(&self, scene: &Scene, spec: &ClaimSpec, _: Option<&ClaimSpec>) -> Result<Claimed> {
         let owner = scene.operation.to_string();
-        let mut claim = Claim { namespace: spec.namespace.clone(), name: String::new(), owner: owner.clone(), label: spec.label.clone() };
+        let mut claim =
+            Claim { namespace: spec.namespace.clone(), name: String::new(), owner: owner.clone(), label: spec.label.clone() };
         if let [only] = spec.candidates.as_slice() {
             claim.name.clone_from(only);
             return match scene.providers.repo.claim(&claim).await? {
@@ -55,7 +56,10 @@ impl Resource for ClaimResource {
         }
         match scene.providers.repo.claim_first(&claim, &spec.candidates).await? {
             Some(name) => Ok(Claimed { namespace: claim.namespace, name, owner }),
-            None => Err(Error::new(Code::Exhausted, format!("all {} names tried in {} are taken", spec.candidates.len(), spec.namespace))),
+            None => Err(Error::new(
+                Code::Exhausted,
+                format!("all {} names tried in {} are taken", spec.candidates.len(), spec.namespace),
+            )),
         }
     }
 
@@ -74,7 +78,8 @@ impl Resource for ClaimResource {
 }
 
 fn taken(spec: &ClaimSpec, name: &str, held: &Claim) -> Error {
-    let error = Error::new(spec.taken, format!("the {} {name} belongs to the store {}", spec.namespace.replace('_', " "), held.label));
+    let error =
+        Error::new(spec.taken, format!("the {} {name} belongs to the store {}", spec.namespace.replace('_', " "), held.label));
     match &spec.pointer {
         Some(pointer) => error.pointer(pointer.clone()),
         None => error,

@@ -29,7 +29,9 @@ impl Resource for HostPartResource {
         let part = deployed.and_then(|mut deployed| deployed.parts.remove(&spec.part));
         Ok(match part {
             None => Seen::Absent,
-            Some(facts) if !facts.mark.same_owner(&scene.cx.mark) => Seen::Foreign(format!("the {} of {} belong to {}", spec.part, spec.package.store_id, facts.mark)),
+            Some(facts) if !facts.mark.same_owner(&scene.cx.mark) => {
+                Seen::Foreign(format!("the {} of {} belong to {}", spec.part, spec.package.store_id, facts.mark))
+            }
             // Whether it is the part we want only the host can tell: applying the same part again does nothing.
             Some(facts) => Seen::Ours { complete: facts.mark == scene.cx.mark, found: facts },
         })

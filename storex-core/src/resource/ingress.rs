@@ -67,7 +67,9 @@ impl Resource for IngressResource {
 
 /// Rules that are neither ours nor a last rule, in their order.
 fn foreign(document: &TunnelDocument, ours: &[IngressRule]) -> Vec<IngressRule> {
-    let keep = |rule: &&IngressRule| rule.hostname.as_deref().is_some_and(|name| !name.is_empty() && name != "*") && !is_ours(rule, ours);
+    let keep = |rule: &&IngressRule| {
+        rule.hostname.as_deref().is_some_and(|name| !name.is_empty() && name != "*") && !is_ours(rule, ours)
+    };
     document.ingress.iter().filter(keep).cloned().collect()
 }
 

@@ -17,10 +17,14 @@ impl Resource for PrimaryZoneCheck {
     }
 
     async fn bring(&self, scene: &Scene, spec: &ZoneSpec, _: Option<&ZoneSpec>) -> Result<ZoneFacts> {
-        let missing = |why: &str| Error::new(Code::PrimaryZoneMissing, format!("the primary zone {} {why}", spec.name)).with("domain", &spec.name);
+        let missing = |why: &str| {
+            Error::new(Code::PrimaryZoneMissing, format!("the primary zone {} {why}", spec.name)).with("domain", &spec.name)
+        };
         match scene.providers.domains.find_zone(&spec.name).await? {
             None => Err(missing("is not in the Cloudflare account; storex never makes it")),
-            Some(zone) if zone.status != ZoneStatus::Active => Err(missing("is not active yet; point its name servers at Cloudflare")),
+            Some(zone) if zone.status != ZoneStatus::Active => {
+                Err(missing("is not active yet; point its name servers at Cloudflare"))
+            }
             Some(zone) => Ok(zone),
         }
     }

@@ -38,7 +38,12 @@ impl Resource for RecordResource {
             None => Expected::Absent,
             Some(row) if matches(&row, spec) => return Ok(spec.clone()),
             Some(row) if from.is_some_and(|from| matches(&row, from)) => Expected::Version(row.version),
-            Some(_) => return Err(Error::new(Code::VersionConflict, format!("the document {}/{} changed meanwhile", spec.table, spec.id))),
+            Some(_) => {
+                return Err(Error::new(
+                    Code::VersionConflict,
+                    format!("the document {}/{} changed meanwhile", spec.table, spec.id),
+                ));
+            }
         };
         let write = RowWrite { table: spec.table, id: spec.id.clone(), body: spec.body.clone(), indexes: spec.indexes.clone() };
         scene.providers.repo.put(&write, expected, &nonce(scene)).await?;

@@ -28,7 +28,9 @@ impl Resource for TunnelResource {
     async fn observe(&self, scene: &Scene, spec: &TunnelSpec, found: Option<&TunnelFacts>) -> Result<Seen<TunnelFacts>> {
         Ok(match scene.providers.tunnel.find(&spec.name).await? {
             None => Seen::Absent,
-            Some(tunnel) if found.is_some_and(|known| known.id != tunnel.id) => Seen::Foreign(format!("another tunnel is named {}", spec.name)),
+            Some(tunnel) if found.is_some_and(|known| known.id != tunnel.id) => {
+                Seen::Foreign(format!("another tunnel is named {}", spec.name))
+            }
             Some(tunnel) => Seen::Ours { found: tunnel, complete: true },
         })
     }

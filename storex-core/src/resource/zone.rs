@@ -55,7 +55,10 @@ impl Resource for ZoneResource {
         let instance = &scene.cx.mark.instance;
         let ours = |comment: &str| comment.parse::<Mark>().is_ok_and(|mark| mark.instance == *instance);
         if let Some(foreign) = records.iter().find(|record| !record.comment.as_deref().is_some_and(ours)) {
-            let what = format!("the zone {} holds records storex did not make ({} {}); it was left in the account", spec.name, foreign.record_type, foreign.name);
+            let what = format!(
+                "the zone {} holds records storex did not make ({} {}); it was left in the account",
+                spec.name, foreign.record_type, foreign.name
+            );
             return Ok(Removal { debt: Some(what) });
         }
         domains.remove(&scene.cx, &DomainObject::Zone(zone.id)).await?;

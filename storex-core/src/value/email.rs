@@ -21,7 +21,8 @@ impl FromStr for Email {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let refuse = |why: &str| Error::new(Code::InvalidEmail, format!("the e-mail address {why}")).pointer("/storeDetails/email");
+        let refuse =
+            |why: &str| Error::new(Code::InvalidEmail, format!("the e-mail address {why}")).pointer("/storeDetails/email");
         let (local, domain) = text.rsplit_once('@').ok_or_else(|| refuse("has no @"))?;
         if local.is_empty() || local.len() > 64 {
             return Err(refuse("needs 1 to 64 characters before the @"));
@@ -33,7 +34,8 @@ impl FromStr for Email {
         if let Some(bad) = local.chars().find(|c| !is_atom(*c)) {
             return Err(refuse(&format!("holds {bad:?} before the @")));
         }
-        let domain: Hostname = domain.parse().map_err(|error: Error| refuse(&format!("names no host after the @: {}", error.message())))?;
+        let domain: Hostname =
+            domain.parse().map_err(|error: Error| refuse(&format!("names no host after the @: {}", error.message())))?;
         Ok(Self(format!("{local}@{domain}")))
     }
 }
@@ -53,7 +55,19 @@ mod tests {
     #[test]
     fn addresses_are_checked_on_both_sides_of_the_at_sign() {
         assert_eq!("john@OceanBreezeStore.com".parse::<Email>().unwrap().as_str(), "john@oceanbreezestore.com");
-        for bad in ["", "john", "@a.com", "john@", "john@localhost", "jo hn@a.com", "john@a..com", "a..b@a.com", "john@[127.0.0.1]", "jöhn@a.com", "a\n@b.com"] {
+        for bad in [
+            "",
+            "john",
+            "@a.com",
+            "john@",
+            "john@localhost",
+            "jo hn@a.com",
+            "john@a..com",
+            "a..b@a.com",
+            "john@[127.0.0.1]",
+            "jöhn@a.com",
+            "a\n@b.com",
+        ] {
             assert_eq!(bad.parse::<Email>().expect_err(bad).pointer_str(), Some("/storeDetails/email"));
         }
     }

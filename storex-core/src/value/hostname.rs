@@ -22,7 +22,8 @@ use std::str::FromStr;
 pub struct Hostname(String);
 
 /// Top-level names that never lead to the public internet (RFC 6761 and its registry, RFC 7686, RFC 9476).
-const SPECIAL_USE: &[&str] = &["local", "internal", "onion", "arpa", "test", "invalid", "localhost", "example", "alt", "home", "lan", "corp"];
+const SPECIAL_USE: &[&str] =
+    &["local", "internal", "onion", "arpa", "test", "invalid", "localhost", "example", "alt", "home", "lan", "corp"];
 
 impl Hostname {
     /// The name as text.
@@ -61,7 +62,9 @@ impl Hostname {
     pub fn check_custom_domain(&self, primary: &Self) -> Result<()> {
         let refuse = |why: String| Err(Error::new(Code::InvalidDomain, why).pointer("/domain"));
         if self.is_within(primary) || primary.is_within(self) {
-            return refuse(format!("{self} is the platform's own domain or part of it; every store has its name below {primary} anyway"));
+            return refuse(format!(
+                "{self} is the platform's own domain or part of it; every store has its name below {primary} anyway"
+            ));
         }
         if self.0.rsplit('.').next().is_some_and(|top| SPECIAL_USE.contains(&top)) {
             return refuse(format!("{self} ends in a name reserved for special use and cannot be reached from the internet"));
@@ -170,9 +173,37 @@ mod tests {
         let label64 = format!("{}.com", "a".repeat(64));
         let long = format!("{}com", "a.".repeat(130));
         for bad in [
-            "", ".", "..", "a..b.com", "com", "-a.com", "a-.com", "a.com..", "a\0.com", "a.com\r\n", "http://a.com", "a.com:80", "a.com/", "u@a.com", "[::1]",
-            "127.0.0.1", "::1", "2130706433", "0x7f.1", "1.2.3", "1.2.3.4.", "*.a.com", "a_b.com", "a.com#", "%2e.com", "a b.com", "xn--a.com", "xn--.com", "a.0x7f",
-            label64.as_str(), long.as_str(),
+            "",
+            ".",
+            "..",
+            "a..b.com",
+            "com",
+            "-a.com",
+            "a-.com",
+            "a.com..",
+            "a\0.com",
+            "a.com\r\n",
+            "http://a.com",
+            "a.com:80",
+            "a.com/",
+            "u@a.com",
+            "[::1]",
+            "127.0.0.1",
+            "::1",
+            "2130706433",
+            "0x7f.1",
+            "1.2.3",
+            "1.2.3.4.",
+            "*.a.com",
+            "a_b.com",
+            "a.com#",
+            "%2e.com",
+            "a b.com",
+            "xn--a.com",
+            "xn--.com",
+            "a.0x7f",
+            label64.as_str(),
+            long.as_str(),
         ] {
             let error = bad.parse::<Hostname>().expect_err(bad);
             assert_eq!((error.code(), error.pointer_str()), (Code::InvalidDomain, Some("/domain")), "{bad:?}");
@@ -182,7 +213,18 @@ mod tests {
     #[test]
     fn only_registrable_domains_outside_the_platform_can_be_custom() {
         let primary: Hostname = "storex.com".parse().unwrap();
-        for bad in ["storex.com", "a.storex.com", "a.b.storex.com", "co.uk", "github.io", "shop.example-store.com", "shop.local", "a.onion", "shop.test", "x.invalid"] {
+        for bad in [
+            "storex.com",
+            "a.storex.com",
+            "a.b.storex.com",
+            "co.uk",
+            "github.io",
+            "shop.example-store.com",
+            "shop.local",
+            "a.onion",
+            "shop.test",
+            "x.invalid",
+        ] {
             assert!(bad.parse::<Hostname>().unwrap().check_custom_domain(&primary).is_err(), "{bad}");
         }
         for good in ["oceanbreezestore.com", "evilstorex.com", "laden.co.uk", "someone.github.io", "xn--bcher-kva.de"] {

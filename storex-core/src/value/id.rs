@@ -76,7 +76,10 @@ impl FromStr for StoreId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let refuse = || Error::new(Code::InvalidField, format!("{text:?} is no store id; one looks like oceanbreeze-12345")).pointer("/store_id");
+        let refuse = || {
+            Error::new(Code::InvalidField, format!("{text:?} is no store id; one looks like oceanbreeze-12345"))
+                .pointer("/store_id")
+        };
         let (username, digits) = text.rsplit_once('-').ok_or_else(refuse)?;
         Ok(Self { username: username.parse().map_err(|_| refuse())?, digits: digits.parse().map_err(|_| refuse())? })
     }
@@ -159,7 +162,18 @@ mod tests {
     fn a_store_id_is_its_username_and_number() {
         let id: StoreId = "ocean-breeze-12345".parse().unwrap();
         assert_eq!((id.username().as_str(), id.digits().to_string().as_str()), ("ocean-breeze", "12345"));
-        for bad in ["", "ocean", "ocean-", "-12345", "ocean-1234", "ocean-01234", "Ocean-12345", "ocean-12345x", "../-12345", "ocean-+12345"] {
+        for bad in [
+            "",
+            "ocean",
+            "ocean-",
+            "-12345",
+            "ocean-1234",
+            "ocean-01234",
+            "Ocean-12345",
+            "ocean-12345x",
+            "../-12345",
+            "ocean-+12345",
+        ] {
             assert!(bad.parse::<StoreId>().is_err(), "{bad}");
         }
     }

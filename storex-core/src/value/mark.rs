@@ -151,7 +151,14 @@ mod tests {
 
     #[test]
     fn text_that_only_resembles_a_mark_is_not_one() {
-        for bad in ["", "storex/1", "storex/1 i=0a1b2c3d s=12345", "storex/2 i=0a1b2c3d s=12345 e=a", "storex/1 i=zz s=1 e=a", "storex/1 i=0a1b2c3d s=12345 e=a more"] {
+        for bad in [
+            "",
+            "storex/1",
+            "storex/1 i=0a1b2c3d s=12345",
+            "storex/2 i=0a1b2c3d s=12345 e=a",
+            "storex/1 i=zz s=1 e=a",
+            "storex/1 i=0a1b2c3d s=12345 e=a more",
+        ] {
             assert!(bad.parse::<Mark>().is_err(), "{bad}");
         }
     }

@@ -83,9 +83,9 @@ impl FromStr for PortRange {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let (first, last) = text
-            .split_once('-')
-            .ok_or_else(|| Error::new(Code::InvalidField, format!("{text:?} is no port range; write FIRST-LAST, such as 4001-4999")))?;
+        let (first, last) = text.split_once('-').ok_or_else(|| {
+            Error::new(Code::InvalidField, format!("{text:?} is no port range; write FIRST-LAST, such as 4001-4999"))
+        })?;
         Self::new(first.parse()?, last.parse()?)
     }
 }

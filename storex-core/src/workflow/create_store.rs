@@ -4,11 +4,15 @@ use super::environment::{Inputs, package};
 use super::{missing, params};
 use crate::operation::{Change, Flow, OperationDoc, Plan, Step, StepState};
 use crate::record::{
-    CertificateRecord, DomainRecord, DueRecord, Held, OutboxRecord, StoreDetails, StoreDomains, StoreRecord, StoreState, WaitsOn, database_name, due, plain,
+    CertificateRecord, DomainRecord, DueRecord, Held, OutboxRecord, StoreDetails, StoreDomains, StoreRecord, StoreState, WaitsOn,
+    database_name, due, plain,
 };
-use crate::resource::{ClaimSpec, Claimed, ConnectivitySpec, HostPartSpec, RecordRow, RecordsSpec, ResourceKey, ResourceKind, ZoneSpec, to_value};
+use crate::resource::{
+    ClaimSpec, Claimed, ConnectivitySpec, HostPartSpec, RecordRow, RecordsSpec, ResourceKey, ResourceKind, ZoneSpec, to_value,
+};
 use crate::{
-    Code, HostId, Hostname, Notification, Part, Port, RecordSpec, RecordType, Result, StoreDigits, StoreId, Subject, Table, Username, ZoneFacts,
+    Code, HostId, Hostname, Notification, Part, Port, RecordSpec, RecordType, Result, StoreDigits, StoreId, Subject, Table,
+    Username, ZoneFacts,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -77,7 +81,13 @@ fn record(table: Table, id: &str) -> ResourceKey {
 }
 
 fn claim(namespace: &str, candidates: Vec<String>, label: &Username, taken: Code, pointer: Option<&str>) -> Result<Value> {
-    to_value(&ClaimSpec { namespace: namespace.to_owned(), candidates, label: label.to_string(), taken, pointer: pointer.map(str::to_owned) })
+    to_value(&ClaimSpec {
+        namespace: namespace.to_owned(),
+        candidates,
+        label: label.to_string(),
+        taken,
+        pointer: pointer.map(str::to_owned),
+    })
 }
 
 /// The flow.
@@ -105,7 +115,8 @@ fn claims(plan: &mut Plan, params: &CreateParams, candidates: &Candidates, keys:
     plan.task(INITIALIZE, "Validate domain availability");
     let spec = claim("username", vec![user.to_string()], user, Code::UsernameTaken, Some("/username"))?;
     claims.push(plan.bring(ResourceKey::new(ResourceKind::Claim, format!("username/{user}")), spec, &[]));
-    let names = [(Some(&params.system), Code::UsernameTaken, "/username"), (params.domain.as_ref(), Code::DomainTaken, "/domain")];
+    let names =
+        [(Some(&params.system), Code::UsernameTaken, "/username"), (params.domain.as_ref(), Code::DomainTaken, "/domain")];
     for (name, taken, pointer) in names.into_iter().filter_map(|(name, taken, pointer)| Some((name?, taken, pointer))) {
         let spec = claim("domain", vec![name.to_string()], user, taken, Some(pointer))?;
         claims.push(plan.bring(ResourceKey::new(ResourceKind::Claim, format!("domain/{name}")), spec, &[]));
@@ -125,9 +136,11 @@ fn domain_steps(plan: &mut Plan, params: &CreateParams, keys: &Keys, store: usiz
     plan.task(DOMAINS, "Setup system subdomain");
     let mut steps = vec![plan.bring_later(record(Table::Domains, params.system.as_str()), &[store])];
     let (Some(domain), Some(zone_key)) = (&params.domain, &keys.zone) else {
-        for (task, kind) in
-            [("Create Cloudflare zone", ResourceKind::Zone), ("Configure DNS records", ResourceKind::Records), ("Provision SSL certificates", ResourceKind::Record)]
-        {
+        for (task, kind) in [
+            ("Create Cloudflare zone", ResourceKind::Zone),
+            ("Configure DNS records", ResourceKind::Records),
+            ("Provision SSL certificates", ResourceKind::Record),
+        ] {
             plan.task(DOMAINS, task).skip(ResourceKey::new(kind, "custom domain"), SYSTEM_ONLY, &[store]);
         }
         return Ok(steps);
@@ -159,7 +172,8 @@ fn activation_steps(plan: &mut Plan, params: &CreateParams, keys: &Keys, all: &[
     plan.task(ACTIVATE, "Enable monitoring");
     let mut ready = all.to_vec();
     ready.push(verified);
-    let mut last: Vec<usize> = CHECKS.iter().map(|(check, ..)| plan.bring_later(record(Table::DueTimes, check), &ready)).collect();
+    let mut last: Vec<usize> =
+        CHECKS.iter().map(|(check, ..)| plan.bring_later(record(Table::DueTimes, check), &ready)).collect();
     last.extend(ready);
     let active = plan.bring_later(keys.store.clone(), &last);
     plan.task(ACTIVATE, "Send completion notification").bring_later(record(Table::Outbox, "created"), &[active]);
@@ -217,9 +231,15 @@ impl<'a> Known<'a> {
     fn held(&self) -> Vec<Held> {
         let mut held: Vec<Held> = Vec::new();
         for (index, step) in self.doc.steps.iter().enumerate() {
-            let made = step.change == Change::Bring && step.state == StepState::Done && !held.iter().any(|other| other.key == step.key);
+            let made =
+                step.change == Change::Bring && step.state == StepState::Done && !held.iter().any(|other| other.key == step.key);
             if let Some(intent) = step.intent.as_ref().filter(|_| made) {
-                held.push(Held { key: step.key.clone(), spec: intent.spec.clone(), found: step.found.clone(), after: self.hangs_on(index) });
+                held.push(Held {
+                    key: step.key.clone(),
+                    spec: intent.spec.clone(),
+                    found: step.found.clone(),
+                    after: self.hangs_on(index),
+                });
             }
         }
         held
@@ -248,12 +268,26 @@ impl<'a> Known<'a> {
     fn domain(&self, name: &Hostname) -> Result<RecordRow> {
         let store_id = self.store_id()?;
         if *name == self.params.system {
-            let row = DomainRecord { name: name.clone(), store_id, strategy: "wildcard".to_owned(), zone: None, name_servers: Vec::new(), waits_on: None };
+            let row = DomainRecord {
+                name: name.clone(),
+                store_id,
+                strategy: "wildcard".to_owned(),
+                zone: None,
+                name_servers: Vec::new(),
+                waits_on: None,
+            };
             return plain(Table::Domains, name.to_string(), &row);
         }
         let zone = self.zone()?;
         let waits_on = Some(self.waits_on("point the domain's name servers at Cloudflare"));
-        let row = DomainRecord { name: name.clone(), store_id, strategy: "zone".to_owned(), zone: Some(zone.id), name_servers: zone.name_servers, waits_on };
+        let row = DomainRecord {
+            name: name.clone(),
+            store_id,
+            strategy: "zone".to_owned(),
+            zone: Some(zone.id),
+            name_servers: zone.name_servers,
+            waits_on,
+        };
         plain(Table::Domains, name.to_string(), &row)
     }
 
@@ -263,13 +297,20 @@ impl<'a> Known<'a> {
 
     fn records(&self) -> Result<Value> {
         let zone = self.zone()?;
-        let alias = |name: String| RecordSpec { record_type: RecordType::Cname, name, content: self.params.tunnel_target.clone(), proxied: true };
+        let alias = |name: String| RecordSpec {
+            record_type: RecordType::Cname,
+            name,
+            content: self.params.tunnel_target.clone(),
+            proxied: true,
+        };
         to_value(&RecordsSpec { records: vec![alias(zone.name.to_string())], zone: zone.id })
     }
 
     fn certificate(&self, name: &Hostname) -> Result<RecordRow> {
-        let waits_on = Some(self.waits_on("the certificate is issued once the zone is active, which waits on the domain's name servers"));
-        let row = CertificateRecord { name: name.clone(), store_id: self.store_id()?, provider: "universal".to_owned(), waits_on };
+        let waits_on =
+            Some(self.waits_on("the certificate is issued once the zone is active, which waits on the domain's name servers"));
+        let row =
+            CertificateRecord { name: name.clone(), store_id: self.store_id()?, provider: "universal".to_owned(), waits_on };
         plain(Table::Certificates, name.to_string(), &row)
     }
 
@@ -279,15 +320,25 @@ impl<'a> Known<'a> {
         let due_at = self.doc.created_at + jiff::SignedDuration::from_secs(i64::from(*interval));
         let id = format!("{store_id}/{check}");
         let metrics = metrics.iter().map(ToString::to_string).collect();
-        due(Table::DueTimes, id, &DueRecord { store_id, check: check.to_owned(), metrics, interval_seconds: *interval, due_at }, due_at)
+        due(
+            Table::DueTimes,
+            id,
+            &DueRecord { store_id, check: check.to_owned(), metrics, interval_seconds: *interval, due_at },
+            due_at,
+        )
     }
 
     fn notification(&self) -> Result<RecordRow> {
         let store_id = self.store_id()?;
         let id = format!("{store_id}/created");
         let data = json!({ "store_id": store_id, "domains": { "system": self.params.system, "custom": self.params.domain } });
-        let notification =
-            Notification { id: id.clone(), event: "store.created".to_owned(), at: self.doc.created_at, recipient: self.params.details.email.to_string(), data };
+        let notification = Notification {
+            id: id.clone(),
+            event: "store.created".to_owned(),
+            at: self.doc.created_at,
+            recipient: self.params.details.email.to_string(),
+            data,
+        };
         due(Table::Outbox, id, &OutboxRecord { notification, failures: 0, dead: None }, self.doc.created_at)
     }
 

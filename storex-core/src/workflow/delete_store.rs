@@ -34,7 +34,12 @@ impl DeleteStore {
             let mut after = vec![first];
             let dependents = store.resources.iter().zip(&numbers).filter(|(other, _)| other.after.contains(&held.key));
             after.extend(dependents.filter_map(|(_, number)| *number));
-            let number = plan.task("Delete Store", task(held.key.kind)).remove(held.key.clone(), held.spec.clone(), held.found.clone(), &after);
+            let number = plan.task("Delete Store", task(held.key.kind)).remove(
+                held.key.clone(),
+                held.spec.clone(),
+                held.found.clone(),
+                &after,
+            );
             if let Some(slot) = numbers.get_mut(place) {
                 *slot = Some(number);
             }

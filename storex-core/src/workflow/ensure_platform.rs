@@ -110,7 +110,12 @@ impl<'a> Known<'a> {
 
     fn ingress(&self) -> Result<(Option<Value>, Value)> {
         let tunnel = self.tunnel()?.id;
-        let from = self.params.before.as_ref().map(|before| to_value(&IngressSpec { tunnel: tunnel.clone(), rules: before.ingress.clone() })).transpose()?;
+        let from = self
+            .params
+            .before
+            .as_ref()
+            .map(|before| to_value(&IngressSpec { tunnel: tunnel.clone(), rules: before.ingress.clone() }))
+            .transpose()?;
         Ok((from, to_value(&IngressSpec { tunnel, rules: self.rules() })?))
     }
 

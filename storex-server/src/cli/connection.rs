@@ -52,10 +52,7 @@ fn resolve(args: &ConnectionArgs, environment: &Environment, usual: &Path) -> Re
     }
     let (known_url, known_token) = up.map(|up| (up.controller.url, up.admin_token_file)).unzip();
     let url = url.cloned().or(known_url).unwrap_or_else(|| USUAL_URL.to_owned());
-    let token_file = token_file
-        .cloned()
-        .or(known_token.flatten())
-        .unwrap_or_else(|| folder.join("admin.token"));
+    let token_file = token_file.cloned().or(known_token.flatten()).unwrap_or_else(|| folder.join("admin.token"));
     Ok((url, token_file))
 }
 
@@ -63,9 +60,9 @@ fn up_file(folder: &Path) -> Result<Option<UpFile>> {
     let path = folder.join("up.json");
     let unusable = |why: String| Error::new(Code::Unusable, format!("{} {why}", path.display())).with("path", path.display());
     match std::fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(|error| unusable(format!("is not what storex up writes: {error}"))),
+        Ok(bytes) => {
+            serde_json::from_slice(&bytes).map(Some).map_err(|error| unusable(format!("is not what storex up writes: {error}")))
+        }
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(unusable(format!("cannot be read: {error}"))),
     }
@@ -79,23 +76,13 @@ mod tests {
     use std::io::Write;
 
     fn args(url: Option<&str>, token_file: Option<&str>, data_dir: Option<&Path>) -> ConnectionArgs {
-        let data = DataDir {
-            data_dir: data_dir.map(Path::to_owned),
-        };
-        ConnectionArgs {
-            url: url.map(str::to_owned),
-            token_file: token_file.map(PathBuf::from),
-            data,
-        }
+        let data = DataDir { data_dir: data_dir.map(Path::to_owned) };
+        ConnectionArgs { url: url.map(str::to_owned), token_file: token_file.map(PathBuf::from), data }
     }
 
     fn folder_with(text: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(folder.path().join("up.json"))
-            .unwrap();
+        let mut file = OpenOptions::new().write(true).create_new(true).open(folder.path().join("up.json")).unwrap();
         file.write_all(text.as_bytes()).unwrap();
         folder
     }
@@ -109,15 +96,9 @@ mod tests {
             (url, token.display().to_string())
         };
         let pair = |url: &str, token: &str| (url.to_owned(), token.to_owned());
-        assert_eq!(
-            resolved(&args(None, None, None), &environment),
-            pair(USUAL_URL, "/nowhere/admin.token")
-        );
+        assert_eq!(resolved(&args(None, None, None), &environment), pair(USUAL_URL, "/nowhere/admin.token"));
         let by_folder = args(None, None, Some(folder.path()));
-        assert_eq!(
-            resolved(&by_folder, &environment),
-            pair("http://127.0.0.1:18080", "/t/up.token")
-        );
+        assert_eq!(resolved(&by_folder, &environment), pair("http://127.0.0.1:18080", "/t/up.token"));
         environment.url = Some("http://127.0.0.1:2".to_owned());
         environment.token_file = Some("/t/env.token".into());
         assert_eq!(resolved(&by_folder, &environment), pair("http://127.0.0.1:2", "/t/env.token"));
@@ -125,29 +106,16 @@ mod tests {
         assert_eq!(resolved(&by_flags, &environment), pair("http://127.0.0.1:3", "/t/flag.token"));
         environment = Environment::default();
         environment.data_dir = Some(folder.path().to_owned());
-        assert_eq!(
-            resolved(&args(None, None, None), &environment),
-            pair("http://127.0.0.1:18080", "/t/up.token")
-        );
+        assert_eq!(resolved(&args(None, None, None), &environment), pair("http://127.0.0.1:18080", "/t/up.token"));
     }
 
     #[test]
     fn a_named_folder_that_does_not_tell_is_refused_with_the_command() {
         let empty = tempfile::tempdir().unwrap();
-        let error = resolve(
-            &args(None, None, Some(empty.path())),
-            &Environment::default(),
-            Path::new("/nowhere"),
-        )
-        .unwrap_err();
+        let error = resolve(&args(None, None, Some(empty.path())), &Environment::default(), Path::new("/nowhere")).unwrap_err();
         assert!(error.message().contains("storex up --data-dir"), "{error}");
         let broken = folder_with("{}");
-        let error = resolve(
-            &args(None, None, Some(broken.path())),
-            &Environment::default(),
-            Path::new("/nowhere"),
-        )
-        .unwrap_err();
+        let error = resolve(&args(None, None, Some(broken.path())), &Environment::default(), Path::new("/nowhere")).unwrap_err();
         assert_eq!(error.code(), Code::Unusable);
         let by_url = args(Some("http://127.0.0.1:3"), None, Some(empty.path()));
         let (_, token) = resolve(&by_url, &Environment::default(), Path::new("/nowhere")).unwrap();

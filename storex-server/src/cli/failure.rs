@@ -113,13 +113,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_is_gone_is_no_error_and_a_full_disk_is() {
-        assert!(matches!(
-            Failure::from(io::Error::from(io::ErrorKind::BrokenPipe)),
-            Failure::Unread
-        ));
-        assert!(matches!(
-            Failure::from(io::Error::from(io::ErrorKind::StorageFull)),
-            Failure::Problem(_, 1)
-        ));
+        assert!(matches!(Failure::from(io::Error::from(io::ErrorKind::BrokenPipe)), Failure::Unread));
+        assert!(matches!(Failure::from(io::Error::from(io::ErrorKind::StorageFull)), Failure::Problem(_, 1)));
     }
 }

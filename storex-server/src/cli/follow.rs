@@ -31,12 +31,7 @@ pub(super) async fn follow(client: &Client, id: &str, wait: &WaitArgs, streams: 
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
     let limit = wait.timeout.map_or(Duration::MAX, Duration::from_secs);
-    let detached = |exit| {
-        Err(Failure::Detached {
-            exit,
-            operation: id.to_owned(),
-        })
-    };
+    let detached = |exit| Err(Failure::Detached { exit, operation: id.to_owned() });
     tokio::select! {
         biased;
         _ = interrupt.recv() => detached(130),
@@ -80,20 +75,13 @@ async fn until_rest(client: &Client, id: &str, streams: &mut Streams) -> Outcome
 /// # Errors
 /// `unavailable` when it is none.
 pub(super) fn view(document: &Value) -> Outcome<OperationView> {
-    let unreadable = |error| {
-        Error::new(
-            Code::Unavailable,
-            format!("the answer is no operation this version can read: {error}"),
-        )
-        .into()
-    };
+    let unreadable =
+        |error| Error::new(Code::Unavailable, format!("the answer is no operation this version can read: {error}")).into();
     OperationView::deserialize(document).map_err(unreadable)
 }
 
 fn is_passing(failure: &Failure) -> bool {
-    failure
-        .problem()
-        .is_some_and(|problem| matches!(Code::parse(&problem.code), Some(Code::Unavailable | Code::Timeout)))
+    failure.problem().is_some_and(|problem| matches!(Code::parse(&problem.code), Some(Code::Unavailable | Code::Timeout)))
 }
 
 fn judge(document: Value, view: &OperationView) -> Outcome<Value> {
@@ -107,9 +95,7 @@ fn judge(document: Value, view: &OperationView) -> Outcome<Value> {
 /// How the operation ended, told by the error that made it end.
 fn ended(code: Code, view: &OperationView) -> Failure {
     let cause = view.error.clone();
-    let detail = cause
-        .as_ref()
-        .map_or_else(|| code.entry().title.to_owned(), |cause| cause.message.clone());
+    let detail = cause.as_ref().map_or_else(|| code.entry().title.to_owned(), |cause| cause.message.clone());
     let mut error = Error::new(code, detail);
     if let Some(pointer) = cause.as_ref().and_then(|cause| cause.pointer.clone()) {
         error = error.pointer(pointer);

@@ -64,12 +64,7 @@ impl Client {
             );
             return Err(Error::new(Code::Unsupported, message));
         }
-        Ok(Self {
-            authority: authority.to_string(),
-            host,
-            port: authority.port_u16().unwrap_or(80),
-            token,
-        })
+        Ok(Self { authority: authority.to_string(), host, port: authority.port_u16().unwrap_or(80), token })
     }
 
     pub(super) async fn get(&self, path: &str) -> Outcome<Answer> {
@@ -90,11 +85,7 @@ impl Client {
         let exchange = tokio::time::timeout(CALL_LIMIT, self.exchange(request)).await;
         let late = |_| Error::new(Code::Timeout, format!("{} does not answer", self.authority));
         let doubtful = |error: Error| {
-            if effect && error.code() == Code::Timeout {
-                error.into_unclear()
-            } else {
-                error
-            }
+            if effect && error.code() == Code::Timeout { error.into_unclear() } else { error }
         };
         exchange.map_err(late).and_then(|done| done).map_err(doubtful)?.into_data()
     }
@@ -105,17 +96,10 @@ impl Client {
             HeaderValue::try_from(format!("Bearer {}", self.token.expose())).map_err(|_| unsendable("the token is no header"))?;
         token.set_sensitive(true);
         let bytes = body.map(ToString::to_string).unwrap_or_default();
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, &self.authority)
-            .header(AUTHORIZATION, token);
-        let request = request
-            .header(ACCEPT, "application/json, application/problem+json")
-            .header(CONTENT_TYPE, "application/json");
-        request
-            .body(Full::from(bytes))
-            .map_err(|error| unsendable(&error.to_string()))
+        let request = Request::builder().method(method).uri(path).header(HOST, &self.authority).header(AUTHORIZATION, token);
+        let request =
+            request.header(ACCEPT, "application/json, application/problem+json").header(CONTENT_TYPE, "application/json");
+        request.body(Full::from(bytes)).map_err(|error| unsendable(&error.to_string()))
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Received> {
@@ -124,32 +108,19 @@ impl Client {
             Error::new(Code::Unavailable, message)
         };
         let stream = tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect((self.host.as_str(), self.port))).await;
-        let stream = stream
-            .map_err(|_| silent(&"no connection in time"))?
-            .map_err(|error| silent(&error))?;
+        let stream = stream.map_err(|_| silent(&"no connection in time"))?.map_err(|error| silent(&error))?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| silent(&error))?;
         // How the connection ends is told by the answer.
         tokio::spawn(async move { drop(connection.await) });
         let broken = |why: &dyn std::fmt::Display| {
-            Error::unclear(
-                Code::Unavailable,
-                format!("http://{} broke off the answer: {why}", self.authority),
-            )
+            Error::unclear(Code::Unavailable, format!("http://{} broke off the answer: {why}", self.authority))
         };
         let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
         let (head, body) = response.into_parts();
-        let body = Limited::new(body, LARGEST_ANSWER)
-            .collect()
-            .await
-            .map_err(|error| broken(&error))?
-            .to_bytes();
+        let body = Limited::new(body, LARGEST_ANSWER).collect().await.map_err(|error| broken(&error))?.to_bytes();
         let operation = head.headers.get("operation-location").and_then(|value| value.to_str().ok());
         let operation = operation.and_then(|path| path.rsplit('/').next()).map(str::to_owned);
-        Ok(Received {
-            status: head.status,
-            operation,
-            body,
-        })
+        Ok(Received { status: head.status, operation, body })
     }
 }
 
@@ -166,19 +137,11 @@ impl Received {
         let document = serde_json::from_slice::<Value>(&self.body);
         if self.status.is_success() {
             let body = document.map_err(|error| {
-                Error::new(
-                    Code::Unavailable,
-                    format!("the answer is not JSON, so no storex gave it: {error}"),
-                )
+                Error::new(Code::Unavailable, format!("the answer is not JSON, so no storex gave it: {error}"))
             })?;
-            return Ok(Answer {
-                body,
-                operation: self.operation,
-            });
+            return Ok(Answer { body, operation: self.operation });
         }
-        let problem = document
-            .ok()
-            .and_then(|document| serde_json::from_value::<Problem>(document).ok());
+        let problem = document.ok().and_then(|document| serde_json::from_value::<Problem>(document).ok());
         Err(problem.unwrap_or_else(|| foreign(self.status)).into())
     }
 }
@@ -190,10 +153,8 @@ fn foreign(status: StatusCode) -> Problem {
         404 => Code::NotFound,
         _ => Code::Unavailable,
     };
-    let mut problem = Problem::from(&Error::new(
-        code,
-        format!("the answer is {status} without a problem document, so no storex gave it"),
-    ));
+    let mut problem =
+        Problem::from(&Error::new(code, format!("the answer is {status} without a problem document, so no storex gave it")));
     problem.status = status.as_u16();
     problem
 }
@@ -227,12 +188,7 @@ mod tests {
 
     #[test]
     fn the_token_is_only_sent_to_this_machine() {
-        for good in [
-            "http://127.0.0.1:8080",
-            "http://localhost:1/",
-            "http://[::1]:8080",
-            "http://127.9.9.9",
-        ] {
+        for good in ["http://127.0.0.1:8080", "http://localhost:1/", "http://[::1]:8080", "http://127.9.9.9"] {
             Client::new(good, token()).expect(good);
         }
         for bad in [

@@ -40,25 +40,14 @@ pub(super) fn tree(view: &OperationView) -> String {
     let mut lines = vec![format!("{} {} {}: {state}", view.id, view.kind, view.label)];
     for step in &view.steps {
         lines.push(format!("  {}", step.action));
-        lines.extend(
-            step.tasks
-                .iter()
-                .map(|task| format!("    {:<9}  {}", word(task.state), line(task))),
-        );
+        lines.extend(step.tasks.iter().map(|task| format!("    {:<9}  {}", word(task.state), line(task))));
     }
-    lines.extend(
-        view.error
-            .iter()
-            .map(|error| format!("error: {} ({})", error.message, error.code.as_str())),
-    );
+    lines.extend(view.error.iter().map(|error| format!("error: {} ({})", error.message, error.code.as_str())));
     paragraph(lines)
 }
 
 fn line(task: &TaskView) -> String {
-    let why = task
-        .reason
-        .clone()
-        .or_else(|| task.error.as_ref().map(|error| error.message.clone()));
+    let why = task.reason.clone().or_else(|| task.error.as_ref().map(|error| error.message.clone()));
     let mut line = task.name.clone();
     line.extend(why.map(|why| format!(": {why}")));
     line.extend(task.debts.iter().map(|debt| format!("; left behind: {debt}")));
@@ -67,10 +56,7 @@ fn line(task: &TaskView) -> String {
 
 /// The state as the API writes it.
 fn state(view: &OperationView) -> String {
-    serde_json::to_value(view.state)
-        .ok()
-        .and_then(|state| state.as_str().map(str::to_owned))
-        .unwrap_or_default()
+    serde_json::to_value(view.state).ok().and_then(|state| state.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn word(state: TaskState) -> &'static str {
@@ -107,10 +93,7 @@ mod tests {
     #[test]
     fn each_change_is_told_once() {
         let mut progress = Progress::default();
-        assert_eq!(
-            progress.news(&view("pending", "pending", "queued")),
-            ["operation op_1 is queued"]
-        );
+        assert_eq!(progress.news(&view("pending", "pending", "queued")), ["operation op_1 is queued"]);
         let lines = progress.news(&view("running", "skipped", "running"));
         let expected = [
             "running    Configure Domains / Setup system subdomain",
@@ -120,10 +103,7 @@ mod tests {
         assert_eq!(lines, expected);
         assert_eq!(progress.news(&view("running", "skipped", "running")), Vec::<String>::new());
         assert_eq!(
-            progress
-                .news(&view("succeeded", "skipped", "rolled_back"))
-                .last()
-                .map(String::as_str),
+            progress.news(&view("succeeded", "skipped", "rolled_back")).last().map(String::as_str),
             Some("operation op_1 is rolled back")
         );
     }

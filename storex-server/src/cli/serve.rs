@@ -27,7 +27,12 @@ pub(super) async fn up(args: UpArgs, environment: Environment, streams: &mut Str
     log(&environment, streams.json);
     let options = UpOptions {
         data_dir: args.data.or_usual(&environment),
-        ports: Ports { controller: args.controller_port, agent: args.agent_port, router: args.router_port, simulator: args.simulator_port },
+        ports: Ports {
+            controller: args.controller_port,
+            agent: args.agent_port,
+            router: args.router_port,
+            simulator: args.simulator_port,
+        },
         store_ports: args.store_ports,
         core: core(args.core)?,
         primary_domain: primary(args.primary_domain, environment.cloudflare_api_token.as_ref())?,
@@ -43,7 +48,10 @@ pub(super) async fn up(args: UpArgs, environment: Environment, streams: &mut Str
         } else {
             let simulated = announced.simulator.as_ref().map(|place| format!(" simulator={}", place.url)).unwrap_or_default();
             let (controller, agent, router) = (&announced.controller.url, &announced.agent.url, &announced.router.url);
-            format!("ready controller={controller} agent={agent} router={router}{simulated} token-file={}", announced.admin_token_file.display())
+            format!(
+                "ready controller={controller} agent={agent} router={router}{simulated} token-file={}",
+                announced.admin_token_file.display()
+            )
         };
         // A reader that is gone must not stop the stores.
         let _gone = streams.data(&format!("{line}\n"));
@@ -110,7 +118,9 @@ fn primary(named: Option<Hostname>, token: Option<&Secret<String>>) -> Result<Ho
     match (named, token) {
         (Some(named), _) => Ok(named),
         (None, None) => USUAL_PRIMARY.parse(),
-        (None, Some(_)) => Err(Error::new(Code::Unusable, "with CLOUDFLARE_API_TOKEN set, name the primary domain with --primary-domain")),
+        (None, Some(_)) => {
+            Err(Error::new(Code::Unusable, "with CLOUDFLARE_API_TOKEN set, name the primary domain with --primary-domain"))
+        }
     }
 }
 

@@ -27,11 +27,7 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
         }
     }
     let line = |row: &Vec<String>| {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         cells.join("  ").trim_end().to_owned()
     };
     paragraph(std::iter::once(&head).chain(rows).map(line))
@@ -69,21 +65,13 @@ pub(super) fn store(document: &Value) -> String {
 
 /// A page of stores.
 pub(super) fn stores(stores: &[Value]) -> String {
-    let columns = [
-        "/store_id",
-        "/state",
-        "/domains/system",
-        "/domains/custom",
-        "/configuration/status",
-    ];
+    let columns = ["/store_id", "/state", "/domains/system", "/domains/custom", "/configuration/status"];
     let cell = |document: &Value, pointer: &str| {
         let text = text(document, pointer);
         if text.is_empty() { "-".to_owned() } else { text }
     };
-    let rows: Vec<Vec<String>> = stores
-        .iter()
-        .map(|store| columns.iter().map(|pointer| cell(store, pointer)).collect())
-        .collect();
+    let rows: Vec<Vec<String>> =
+        stores.iter().map(|store| columns.iter().map(|pointer| cell(store, pointer)).collect()).collect();
     table(&["STORE", "STATE", "SYSTEM DOMAIN", "CUSTOM DOMAIN", "CONFIGURATION"], &rows)
 }
 
@@ -104,10 +92,7 @@ mod tests {
 
     #[test]
     fn a_table_is_as_wide_as_it_needs_to_be_and_ends_without_blanks() {
-        let rows = [
-            vec!["a".to_owned(), "bücher\u{1b}".to_owned()],
-            vec!["long".to_owned(), "-".to_owned()],
-        ];
+        let rows = [vec!["a".to_owned(), "bücher\u{1b}".to_owned()], vec!["long".to_owned(), "-".to_owned()]];
         assert_eq!(table(&["X", "Y"], &rows), "X     Y\na     bücher\u{fffd}\nlong  -\n");
     }
 }

@@ -29,9 +29,7 @@ async fn create(args: &CreateArgs, environment: &Environment, streams: &mut Stre
     if !args.wait.wait {
         streams.answer(&answer.body, || Ok(show::store(&answer.body)))?;
         if let Some(operation) = &answer.operation {
-            streams.note(&format!(
-                "the operation goes on; follow it with: storex operation get {operation} --wait"
-            ));
+            streams.note(&format!("the operation goes on; follow it with: storex operation get {operation} --wait"));
         }
         return Ok(());
     }
@@ -43,10 +41,8 @@ async fn create(args: &CreateArgs, environment: &Environment, streams: &mut Stre
 
 /// With `--wait`, a create that failed for a reason outside the request is followed until nothing is left of it.
 async fn settled(failure: Failure, client: &Client, wait: &WaitArgs, streams: &mut Streams) -> Failure {
-    let turned = failure
-        .problem()
-        .filter(|problem| wait.wait && problem.status >= 500)
-        .and_then(|problem| problem.operation.clone());
+    let turned =
+        failure.problem().filter(|problem| wait.wait && problem.status >= 500).and_then(|problem| problem.operation.clone());
     match turned {
         Some(operation) => follow(client, &operation, wait, streams).await.err().unwrap_or(failure),
         None => failure,
@@ -56,10 +52,7 @@ async fn settled(failure: Failure, client: &Client, wait: &WaitArgs, streams: &m
 /// The specification's body; what was not given is left out, so that the API says what it needs.
 fn request(args: &CreateArgs) -> Value {
     let given = |pairs: &[(&str, &Option<String>)]| -> Map<String, Value> {
-        pairs
-            .iter()
-            .filter_map(|(key, value)| Some(((*key).to_owned(), value.as_deref()?.into())))
-            .collect()
+        pairs.iter().filter_map(|(key, value)| Some(((*key).to_owned(), value.as_deref()?.into()))).collect()
     };
     let mut body = Map::from_iter([("username".to_owned(), args.username.as_str().into())]);
     body.extend(given(&[("domain", &args.domain)]));
@@ -79,10 +72,7 @@ async fn list(args: &ListArgs, environment: &Environment, streams: &mut Streams)
     let mut stores = Vec::new();
     loop {
         let size = args.page_size.unwrap_or(if args.all { 1000 } else { 0 });
-        let mut page = client
-            .get(&format!("/api/stores?page_size={size}&page_token={}", segment(&token)))
-            .await?
-            .body;
+        let mut page = client.get(&format!("/api/stores?page_size={size}&page_token={}", segment(&token))).await?.body;
         if let Some(Value::Array(more)) = page.get_mut("stores").map(Value::take) {
             stores.extend(more);
         }

@@ -65,11 +65,7 @@ pub(super) fn paragraph<L: AsRef<str>>(lines: impl IntoIterator<Item = L>) -> St
 /// The text with control characters replaced: a store's log line or name must not steer the terminal.
 fn printable(text: &str) -> String {
     let shown = |character: char| {
-        if character.is_control() && character != '\t' {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            character
-        }
+        if character.is_control() && character != '\t' { char::REPLACEMENT_CHARACTER } else { character }
     };
     text.chars().map(shown).collect()
 }
@@ -80,9 +76,6 @@ mod tests {
 
     #[test]
     fn what_would_steer_a_terminal_is_made_visible() {
-        assert_eq!(
-            printable("a\tä\u{1b}[31mred\u{9b}0m\r"),
-            "a\tä\u{fffd}[31mred\u{fffd}0m\u{fffd}"
-        );
+        assert_eq!(printable("a\tä\u{1b}[31mred\u{9b}0m\r"), "a\tä\u{fffd}[31mred\u{fffd}0m\u{fffd}");
     }
 }

@@ -26,20 +26,14 @@ const READ_LIMIT: Duration = Duration::from_secs(10);
 /// that appears twice in one object: of two readers one would believe the first and the other the last.
 pub(super) async fn json(request: Request) -> Result<Value> {
     if !is_json(request.headers()) {
-        return Err(Error::new(
-            Code::UnsupportedMediaType,
-            "the body is not declared as application/json",
-        ));
+        return Err(Error::new(Code::UnsupportedMediaType, "the body is not declared as application/json"));
     }
     let bytes = tokio::time::timeout(READ_LIMIT, read(request.into_body())).await;
     parse(&bytes.map_err(|_| Error::new(Code::InvalidJson, "the body did not arrive within 10 seconds"))??)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let declared = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let declared = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = declared.split(';').next().unwrap_or_default();
     essence.trim().eq_ignore_ascii_case("application/json")
 }
@@ -69,12 +63,7 @@ fn parse(bytes: &[u8]) -> Result<Value> {
     let refuse = |error: serde_json::Error| Error::new(Code::InvalidJson, format!("the body is not valid JSON: {error}"));
     let mut twice = None;
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = Document {
-        pointer: String::new(),
-        twice: &mut twice,
-    }
-    .deserialize(&mut reader)
-    .map_err(refuse)?;
+    let value = Document { pointer: String::new(), twice: &mut twice }.deserialize(&mut reader).map_err(refuse)?;
     reader.end().map_err(refuse)?;
     match twice {
         Some(pointer) => Err(Error::new(Code::InvalidField, "the field appears twice").pointer(pointer)),
@@ -129,10 +118,9 @@ impl<'de> Visitor<'de> for Document<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(value) = list.next_element_seed(Document {
-            pointer: format!("{}/{}", self.pointer, values.len()),
-            twice: self.twice,
-        })? {
+        while let Some(value) =
+            list.next_element_seed(Document { pointer: format!("{}/{}", self.pointer, values.len()), twice: self.twice })?
+        {
             values.push(value);
         }
         Ok(values.into())
@@ -145,10 +133,7 @@ impl<'de> Visitor<'de> for Document<'_> {
             if fields.contains_key(&key) {
                 self.twice.get_or_insert_with(|| pointer.clone());
             }
-            let value = object.next_value_seed(Document {
-                pointer,
-                twice: self.twice,
-            })?;
+            let value = object.next_value_seed(Document { pointer, twice: self.twice })?;
             fields.insert(key, value);
         }
         Ok(fields.into())
@@ -175,29 +160,14 @@ mod tests {
         ];
         for (text, pointer) in cases {
             let error = parse(text.as_bytes()).expect_err(text);
-            assert_eq!(
-                (error.code(), error.pointer_str()),
-                (Code::InvalidField, Some(pointer)),
-                "{text}"
-            );
+            assert_eq!((error.code(), error.pointer_str()), (Code::InvalidField, Some(pointer)), "{text}");
         }
     }
 
     #[test]
     fn what_is_not_one_json_document_is_refused() {
         let deep = "[".repeat(100_000);
-        for bad in [
-            "",
-            "{",
-            "{}{}",
-            "{} x",
-            "nul",
-            "{'a':1}",
-            "\u{feff}{}",
-            "{\"a\":1e999}",
-            "\"\\ud800\"",
-            deep.as_str(),
-        ] {
+        for bad in ["", "{", "{}{}", "{} x", "nul", "{'a':1}", "\u{feff}{}", "{\"a\":1e999}", "\"\\ud800\"", deep.as_str()] {
             let error = parse(bad.as_bytes()).expect_err("refused");
             assert_eq!(error.code(), Code::InvalidJson);
         }

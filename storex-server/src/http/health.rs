@@ -25,10 +25,7 @@ pub(super) async fn ready(State(controller): State<Controller>) -> Result<Respon
 
 /// `GET /problems/{code}`: the page the `type` of a problem document leads to.
 pub(super) async fn problem(code: Result<Path<String>, PathRejection>) -> Result<Response, Refused> {
-    let code = code
-        .ok()
-        .and_then(|Path(text)| Code::parse(&text))
-        .ok_or_else(|| absent("page"))?;
+    let code = code.ok().and_then(|Path(text)| Code::parse(&text)).ok_or_else(|| absent("page"))?;
     let entry = code.entry();
     let page = format!(
         "# {}\n\n{}.\n\nWhat to do: {}\n\nHTTP status {}, exit code {}.\n",

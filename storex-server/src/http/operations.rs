@@ -18,22 +18,13 @@ pub(super) async fn show(
     id: Result<Path<String>, PathRejection>,
     pairs: Pairs,
 ) -> Result<Response, Refused> {
-    let wait = Parameters::read(pairs, &["wait"])?
-        .whole_number("wait")?
-        .unwrap_or(0)
-        .min(LONGEST_WAIT);
+    let wait = Parameters::read(pairs, &["wait"])?.whole_number("wait")?.unwrap_or(0).min(LONGEST_WAIT);
     let id: Option<OperationId> = id.ok().and_then(|Path(text)| text.parse().ok());
     let id = id.ok_or_else(|| absent("operation"))?;
     let view = match wait {
         0 => controller.get_operation(&id).await,
         seconds => controller.wait_operation(&id, Duration::from_secs(seconds.into())).await,
     };
-    let view = view.map_err(|error| {
-        if error.code() == Code::NotFound {
-            absent("operation")
-        } else {
-            error
-        }
-    })?;
+    let view = view.map_err(|error| if error.code() == Code::NotFound { absent("operation") } else { error })?;
     Ok(Json(view).into_response())
 }

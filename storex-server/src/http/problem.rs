@@ -155,10 +155,7 @@ mod tests {
     fn the_delay_of_a_retry_is_told_in_whole_seconds_rounded_up() {
         let header = |delay: Duration| {
             let response = Refused(Error::new(Code::RateLimited, "slow down").retry_after(delay)).into_response();
-            response
-                .headers()
-                .get(RETRY_AFTER)
-                .map(|value| value.to_str().unwrap().to_owned())
+            response.headers().get(RETRY_AFTER).map(|value| value.to_str().unwrap().to_owned())
         };
         assert_eq!(header(Duration::from_millis(1200)).as_deref(), Some("2"));
         assert_eq!(header(Duration::ZERO).as_deref(), Some("1"));
@@ -169,12 +166,7 @@ mod tests {
     #[test]
     fn every_code_leads_to_its_own_exit_code_and_an_unknown_one_to_that_of_its_status() {
         for entry in Code::table() {
-            assert_eq!(
-                Problem::from(&Error::new(entry.code, "x")).exit_code(),
-                entry.exit_code,
-                "{}",
-                entry.name
-            );
+            assert_eq!(Problem::from(&Error::new(entry.code, "x")).exit_code(), entry.exit_code, "{}", entry.name);
         }
         let mut problem = Problem::from(&Error::new(Code::NotFound, "x"));
         problem.code = "from_the_future".to_owned();

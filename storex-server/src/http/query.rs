@@ -37,10 +37,7 @@ impl Parameters {
 
     /// The text of a parameter.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// A whole number of at least 0; `None` when the parameter is not there. More digits than fit count as very many.

@@ -58,34 +58,10 @@ pub const ROUTES: &[Route] = &[
         limit: USUAL,
         handlers: || get(stores::show).delete(stores::delete),
     },
-    Route {
-        path: "/api/operations/{id}",
-        methods: &["GET"],
-        open: false,
-        limit: LONG_POLL,
-        handlers: || get(operations::show),
-    },
-    Route {
-        path: "/healthz",
-        methods: &["GET"],
-        open: true,
-        limit: USUAL,
-        handlers: || get(health::alive),
-    },
-    Route {
-        path: "/readyz",
-        methods: &["GET"],
-        open: true,
-        limit: USUAL,
-        handlers: || get(health::ready),
-    },
-    Route {
-        path: "/problems/{code}",
-        methods: &["GET"],
-        open: true,
-        limit: USUAL,
-        handlers: || get(health::problem),
-    },
+    Route { path: "/api/operations/{id}", methods: &["GET"], open: false, limit: LONG_POLL, handlers: || get(operations::show) },
+    Route { path: "/healthz", methods: &["GET"], open: true, limit: USUAL, handlers: || get(health::alive) },
+    Route { path: "/readyz", methods: &["GET"], open: true, limit: USUAL, handlers: || get(health::ready) },
+    Route { path: "/problems/{code}", methods: &["GET"], open: true, limit: USUAL, handlers: || get(health::problem) },
 ];
 
 /// The REST API of a controller, for those who know the token.
@@ -110,14 +86,8 @@ fn around(routes: Router, token: ApiToken) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(token, auth::check))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(SetResponseHeaderLayer::if_not_present(
-            CACHE_CONTROL,
-            HeaderValue::from_static("no-store"),
-        ))
-        .layer(SetResponseHeaderLayer::if_not_present(
-            X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ))
+        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
         .layer(TraceLayer::new_for_http())
 }
 

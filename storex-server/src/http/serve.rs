@@ -30,11 +30,7 @@ struct Limits {
     connections: usize,
 }
 
-const LIMITS: Limits = Limits {
-    headers: Duration::from_secs(5),
-    grace: Duration::from_secs(5),
-    connections: 1024,
-};
+const LIMITS: Limits = Limits { headers: Duration::from_secs(5), grace: Duration::from_secs(5), connections: 1024 };
 
 /// Serves HTTP/1 on the listener until `shutdown` ends; then takes no more connections, lets the requests under way finish for at most five
 /// seconds and cuts what is left.

@@ -44,9 +44,7 @@ pub(super) async fn delete(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Refused> {
     let id = store_id(id)?;
-    let operation = detached(async move { controller.delete_store(&id).await })
-        .await
-        .map_err(hide)?;
+    let operation = detached(async move { controller.delete_store(&id).await }).await.map_err(hide)?;
     let body = json!({ "status": "success", "operation": operation });
     Ok((StatusCode::ACCEPTED, [operation_location(&operation)], Json(body)).into_response())
 }
@@ -56,17 +54,11 @@ fn operation_location(operation: &OperationId) -> (&'static str, String) {
 }
 
 fn store_id(id: Result<Path<String>, PathRejection>) -> Result<StoreId> {
-    id.ok()
-        .and_then(|Path(text)| text.parse().ok())
-        .ok_or_else(|| absent("store"))
+    id.ok().and_then(|Path(text)| text.parse().ok()).ok_or_else(|| absent("store"))
 }
 
 fn hide(error: Error) -> Error {
-    if error.code() == Code::NotFound {
-        absent("store")
-    } else {
-        error
-    }
+    if error.code() == Code::NotFound { absent("store") } else { error }
 }
 
 /// Runs a call with an effect to its end even when the caller hangs up: dropped between the durable intent and its start, an operation would

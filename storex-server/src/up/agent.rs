@@ -44,11 +44,7 @@ impl Role {
         let host = dir.folder("host", 0o711)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let core = copied_core(dir, options).await?;
-        let files = FilesSettings {
-            root: host.clone(),
-            core,
-            user: user.clone(),
-        };
+        let files = FilesSettings { root: host.clone(), core, user: user.clone() };
         let files = blocking(move || UnixFiles::open(files)).await?;
         let processes = Arc::new(Pm2Processes::connect(pm2_settings(&host, &tools, user.clone()), Arc::clone(&clock)).await?);
         let router = SocketAddr::from((Ipv4Addr::LOCALHOST, options.ports.router));
@@ -78,9 +74,8 @@ impl Role {
             tracing::error!(?failed, "a store is not back");
         }
         let token = DataDir::token(&dir.agent_token(), options.make_tokens)?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| Error::new(Code::Unusable, format!("the agent's address: {error}")))?;
+        let address =
+            listener.local_addr().map_err(|error| Error::new(Code::Unusable, format!("the agent's address: {error}")))?;
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let service = service::router(Arc::new(agent), secret(&token));
@@ -91,13 +86,7 @@ impl Role {
                 () = keep_alive(&keeper) => {}
             }
         });
-        Ok(Self {
-            address,
-            processes,
-            proxy,
-            stop,
-            task,
-        })
+        Ok(Self { address, processes, proxy, stop, task })
     }
 
     pub(super) fn address(&self) -> SocketAddr {

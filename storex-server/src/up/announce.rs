@@ -32,9 +32,7 @@ pub struct Announced {
 
 impl Announced {
     pub(super) fn new(dir: &DataDir, ports: Ports, simulated: bool) -> Self {
-        let place = |port: u16| Place {
-            url: format!("http://127.0.0.1:{port}"),
-        };
+        let place = |port: u16| Place { url: format!("http://127.0.0.1:{port}") };
         Self {
             controller: place(ports.controller),
             agent: place(ports.agent),

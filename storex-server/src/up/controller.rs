@@ -65,11 +65,7 @@ impl Role {
                 () = deliverer.run_outbox() => {}
             }
         });
-        Ok(Self {
-            controller,
-            stop,
-            tasks: vec![serving, delivering],
-        })
+        Ok(Self { controller, stop, tasks: vec![serving, delivering] })
     }
 
     /// Makes the platform stand and takes up what a previous controller left. A dependency that is not there yet is waited for.
@@ -123,8 +119,5 @@ fn sandboxed(
     notifier: Arc<dyn Notifier>,
     script: &FaultScript,
 ) -> (Arc<dyn StoreRepo>, Arc<dyn Notifier>) {
-    (
-        Arc::new(Faulty::new(repo, script.clone())),
-        Arc::new(Faulty::new(notifier, script.clone())),
-    )
+    (Arc::new(Faulty::new(repo, script.clone())), Arc::new(Faulty::new(notifier, script.clone())))
 }

@@ -19,11 +19,7 @@ pub(super) fn install(source: &Path, into: &Path) -> Result<PathBuf> {
     files.sort();
     let mut digest = blake3::Hasher::new();
     for (name, bytes) in &files {
-        digest
-            .update(name.to_string_lossy().as_bytes())
-            .update(&[0])
-            .update(&(bytes.len() as u64).to_le_bytes())
-            .update(bytes);
+        digest.update(name.to_string_lossy().as_bytes()).update(&[0]).update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
     }
     let target = into.join(digest.finalize().to_hex().chars().take(16).collect::<String>());
     if target.is_dir() {
@@ -43,10 +39,7 @@ pub(super) fn install(source: &Path, into: &Path) -> Result<PathBuf> {
 }
 
 fn unusable(path: &Path, why: &dyn std::fmt::Display) -> Error {
-    Error::new(
-        Code::Unusable,
-        format!("the core at {} cannot be used: {why}", path.display()),
-    )
+    Error::new(Code::Unusable, format!("the core at {} cannot be used: {why}", path.display()))
 }
 
 fn collect(root: &Path, below: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) -> Result<()> {

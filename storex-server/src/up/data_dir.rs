@@ -21,10 +21,7 @@ impl DataDir {
     /// `unusable` naming the path.
     pub fn open(path: &Path) -> Result<Self> {
         let unusable = |error: &dyn std::fmt::Display| {
-            Error::new(
-                Code::Unusable,
-                format!("the data directory {} cannot be used: {error}", path.display()),
-            )
+            Error::new(Code::Unusable, format!("the data directory {} cannot be used: {error}", path.display()))
         };
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             std::fs::create_dir_all(parent).map_err(|error| unusable(&error))?;
@@ -71,11 +68,7 @@ impl DataDir {
     /// # Errors
     /// `unusable` naming the file, what is wrong with it and what to do.
     pub(super) fn token(path: &Path, make: bool) -> Result<ApiToken> {
-        if make && !path.exists() {
-            ApiToken::create(path)
-        } else {
-            ApiToken::load(path)
-        }
+        if make && !path.exists() { ApiToken::create(path) } else { ApiToken::load(path) }
     }
 
     /// Where `storex up` says what it runs.
@@ -88,10 +81,7 @@ impl DataDir {
     /// # Errors
     /// `directory_busy`.
     pub(super) fn lock(&self) -> Result<Vec<File>> {
-        ["agent", "simulator", "controller"]
-            .into_iter()
-            .map(|role| self.lock_role(role))
-            .collect()
+        ["agent", "simulator", "controller"].into_iter().map(|role| self.lock_role(role)).collect()
     }
 
     /// Takes one role of the directory for this process alone.
@@ -100,19 +90,11 @@ impl DataDir {
     /// `directory_busy`.
     pub(super) fn lock_role(&self, role: &str) -> Result<File> {
         let path = self.path(&format!("{role}.lock"));
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(&path);
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
         let file = file.map_err(|error| Error::new(Code::Unusable, format!("{} cannot be opened: {error}", path.display())))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(file),
-            Err(_) => Err(Error::new(
-                Code::DirectoryBusy,
-                format!("another storex runs the {role} on {}", self.root.display()),
-            )),
+            Err(_) => Err(Error::new(Code::DirectoryBusy, format!("another storex runs the {role} on {}", self.root.display()))),
         }
     }
 

@@ -15,29 +15,21 @@ pub(super) struct Listeners {
 
 /// Takes all ports of `storex up`. The router's is taken by the router, which may run already.
 pub(super) async fn all(ports: &Ports, simulated: bool) -> Result<Listeners> {
-    let mut numbers = vec![
-        ("controller", ports.controller),
-        ("agent", ports.agent),
-        ("router", ports.router),
-    ];
+    let mut numbers = vec![("controller", ports.controller), ("agent", ports.agent), ("router", ports.router)];
     if simulated {
         numbers.push(("simulator", ports.simulator));
     }
     for (index, (name, port)) in numbers.iter().enumerate() {
         if let Some((other, _)) = numbers.iter().take(index).find(|(_, taken)| taken == port) {
             return Err(
-                Error::new(Code::PortBusy, format!("--{name}-port and --{other}-port are both {port}")).with("port", port),
+                Error::new(Code::PortBusy, format!("--{name}-port and --{other}-port are both {port}")).with("port", port)
             );
         }
     }
     Ok(Listeners {
         controller: one("controller", ports.controller).await?,
         agent: one("agent", ports.agent).await?,
-        simulator: if simulated {
-            Some(one("simulator", ports.simulator).await?)
-        } else {
-            None
-        },
+        simulator: if simulated { Some(one("simulator", ports.simulator).await?) } else { None },
     })
 }
 

@@ -44,14 +44,8 @@ pub struct UpOptions {
 impl UpOptions {
     /// The real Cloudflare.
     pub(super) fn cloudflare(&self) -> Result<Edge> {
-        let token = self
-            .cloudflare_token
-            .clone()
-            .ok_or_else(|| Error::new(Code::Unusable, "no Cloudflare API token was given"))?;
-        Ok(Edge {
-            base_url: "https://api.cloudflare.com/client/v4".to_owned(),
-            token,
-            loopback_only: false,
-        })
+        let token =
+            self.cloudflare_token.clone().ok_or_else(|| Error::new(Code::Unusable, "no Cloudflare API token was given"))?;
+        Ok(Edge { base_url: "https://api.cloudflare.com/client/v4".to_owned(), token, loopback_only: false })
     }
 }

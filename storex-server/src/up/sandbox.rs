@@ -8,9 +8,7 @@ use storex_fakes::{FaultRule, FaultScript};
 
 /// `GET` lists the rules, `POST` adds one, `DELETE` removes all and lets held calls go on. Calls are named `repo.put`, `notifier.deliver`, ….
 pub(super) fn router(script: FaultScript) -> Router {
-    Router::new()
-        .route("/__sim/storex/faults", get(list).post(add).delete(clear))
-        .with_state(script)
+    Router::new().route("/__sim/storex/faults", get(list).post(add).delete(clear)).with_state(script)
 }
 
 async fn list(State(script): State<FaultScript>) -> Json<Vec<FaultRule>> {

@@ -24,16 +24,10 @@ impl Role {
             .token(token.expose().clone())
             .clock(|| SystemClock.now())
             .state_file(dir.path("simulator.json"));
-        let built = tokio::task::spawn_blocking(move || builder.build())
-            .await
-            .map_err(|error| broken(&error))?;
+        let built = tokio::task::spawn_blocking(move || builder.build()).await.map_err(|error| broken(&error))?;
         let simulator = built.map_err(|error| broken(&error))?;
         let address = listener.local_addr().map_err(|error| broken(&error))?;
-        let edge = Edge {
-            base_url: format!("http://{address}/client/v4"),
-            token,
-            loopback_only: true,
-        };
+        let edge = Edge { base_url: format!("http://{address}/client/v4"), token, loopback_only: true };
         let stop = CancellationToken::new();
         let router = simulator.router().merge(sandbox::router(script.clone()));
         let stopped = stop.clone();
@@ -56,9 +50,5 @@ impl Role {
 /// The simulator that another process runs on this data directory.
 pub(super) fn edge_of(dir: &DataDir, port: u16) -> Result<Edge> {
     let token = secret(&DataDir::token(&dir.simulator_token(), false)?);
-    Ok(Edge {
-        base_url: format!("http://127.0.0.1:{port}/client/v4"),
-        token,
-        loopback_only: true,
-    })
+    Ok(Edge { base_url: format!("http://127.0.0.1:{port}/client/v4"), token, loopback_only: true })
 }

@@ -1,7 +1,6 @@
 //! The command line, as the built binary against a served router.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
-#![expect(clippy::indexing_slicing, reason = "a test ends where it cannot go on")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test ends where it cannot go on")]
 
 mod catalogue;
 mod connection;

@@ -35,24 +35,13 @@ impl Served {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router = router(controller.clone(), token);
         tokio::spawn(serve(listener, router, std::future::pending()));
-        Self {
-            world,
-            controller,
-            url,
-            folder,
-            token_file,
-        }
+        Self { world, controller, url, folder, token_file }
     }
 
     /// Arguments that lead to this API.
     pub(crate) fn with_connection(&self, arguments: &str) -> Vec<String> {
         let mut all = words(arguments);
-        all.extend([
-            "--url".to_owned(),
-            self.url.clone(),
-            "--token-file".to_owned(),
-            self.token_file.display().to_string(),
-        ]);
+        all.extend(["--url".to_owned(), self.url.clone(), "--token-file".to_owned(), self.token_file.display().to_string()]);
         all
     }
 
@@ -63,11 +52,8 @@ impl Served {
 
     /// Creates a store and waits until it is active; answers its id.
     pub(crate) async fn create(&self, username: &str) -> String {
-        let run = self
-            .run(&format!(
-                "store create {username} --owner John_Smith --email john@example-mail.com --wait --json"
-            ))
-            .await;
+        let run =
+            self.run(&format!("store create {username} --owner John_Smith --email john@example-mail.com --wait --json")).await;
         assert_eq!(run.exit, Some(0), "{}", run.err);
         run.json()["store_id"].as_str().unwrap().to_owned()
     }
@@ -104,21 +90,12 @@ pub(crate) async fn run(arguments: Vec<String>) -> Run {
 pub(crate) async fn finish(mut command: Command) -> Run {
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Run {
-        exit: output.status.code(),
-        out: text(output.stdout),
-        err: text(output.stderr),
-    }
+    Run { exit: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
 /// The binary in the background, its output kept.
 pub(crate) fn start(arguments: Vec<String>) -> Child {
-    storex()
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+    storex().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// The built binary, with an empty environment.

@@ -4,6 +4,7 @@ use crate::served::{Served, run, start};
 use std::io::{BufRead, BufReader, Read};
 use std::time::Duration;
 use storex_core::Code;
+use storex_core::record::StoreState;
 use storex_fakes::{Fault, FaultRule, When};
 
 const CREATE: &str = "store create oceanbreeze --owner John_Smith --email john@example-mail.com --wait";
@@ -14,10 +15,7 @@ async fn a_create_that_is_rolled_back_ends_with_10_the_cause_and_the_last_log_li
     served.world.host.silence("oceanbreeze");
     let problem = served.run(&format!("{CREATE} --json")).await.failed(10, "rolled_back");
     assert_eq!(problem["context"]["cause"], "process_not_serving");
-    assert_eq!(
-        problem["log"],
-        serde_json::json!(["starting", "Error: the application does not listen"])
-    );
+    assert_eq!(problem["log"], serde_json::json!(["starting", "Error: the application does not listen"]));
     assert_eq!(problem["next_step"], Code::ProcessNotServing.entry().next_step);
     assert_eq!(served.world.store_traces(), Vec::<String>::new());
 
@@ -31,22 +29,14 @@ async fn a_create_that_is_rolled_back_ends_with_10_the_cause_and_the_last_log_li
     ] {
         assert!(said.err.contains(part), "{part}\n{}", said.err);
     }
-    assert!(
-        said.err.contains("Activate Store / Start application process"),
-        "progress is told: {}",
-        said.err
-    );
+    assert!(said.err.contains("Activate Store / Start application process"), "progress is told: {}", said.err);
 
     let operation = problem["operation"].as_str().unwrap().to_owned();
     let mut arguments = served.with_connection("operation get --json --wait");
     arguments.insert(2, operation);
     run(arguments.clone()).await.failed(10, "rolled_back");
     arguments.retain(|argument| argument != "--wait");
-    assert_eq!(
-        run(arguments).await.json()["state"],
-        "rolled_back",
-        "without --wait it is data"
-    );
+    assert_eq!(run(arguments).await.json()["state"], "rolled_back", "without --wait it is data");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,30 +50,18 @@ async fn a_name_that_is_taken_ends_with_5_also_when_waiting() {
 async fn a_deletion_that_needs_an_operator_ends_with_11() {
     let served = Served::new().await;
     let id = served.create("oceanbreeze").await;
-    served
-        .world
-        .script
-        .add(FaultRule::next("host.withdraw", "", When::Before, Fault::Refuse(Code::Corrupt)).forever());
-    let problem = served
-        .run(&format!("store delete {id} --wait --json"))
-        .await
-        .failed(11, "poisoned");
+    served.world.script.add(FaultRule::next("host.withdraw", "", When::Before, Fault::Refuse(Code::Corrupt)).forever());
+    let problem = served.run(&format!("store delete {id} --wait --json")).await.failed(11, "poisoned");
     assert_eq!(problem["context"]["cause"], "corrupt");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_time_is_over_it_ends_with_8_and_says_how_to_go_on() {
     let served = Served::new().await;
-    served
-        .world
-        .script
-        .add(FaultRule::next("host.apply", "files", When::Before, Fault::Hold));
+    served.world.script.add(FaultRule::next("host.apply", "files", When::Before, Fault::Hold));
     let problem = served.run(&format!("{CREATE} --timeout 1 --json")).await.failed(8, "timeout");
     let operation = problem["operation"].as_str().unwrap();
-    assert_eq!(
-        problem["next_step"],
-        format!("Follow it with: storex operation get {operation} --wait")
-    );
+    assert_eq!(problem["next_step"], format!("Follow it with: storex operation get {operation} --wait"));
     served.world.script.clear();
     let mut arguments = served.with_connection("operation get --wait --json");
     arguments.insert(2, operation.to_owned());
@@ -94,10 +72,7 @@ async fn when_the_time_is_over_it_ends_with_8_and_says_how_to_go_on() {
 async fn a_signal_detaches_and_the_operation_goes_on() {
     for (signal, exit) in [(rustix::process::Signal::INT, 130), (rustix::process::Signal::TERM, 143)] {
         let served = Served::new().await;
-        served
-            .world
-            .script
-            .add(FaultRule::next("host.apply", "files", When::Before, Fault::Hold));
+        served.world.script.add(FaultRule::next("host.apply", "files", When::Before, Fault::Hold));
         let arguments = served.with_connection(CREATE);
         let (code, out, err) = tokio::task::spawn_blocking(move || {
             let mut child = start(arguments);
@@ -137,20 +112,14 @@ async fn without_waiting_the_command_says_how_to_follow() {
 
 /// Waits for the operation that was detached from.
 async fn until_one_store_is_active(served: &Served) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
-    loop {
-        let page = served.controller.list_stores(0, None).await.unwrap();
-        if page
-            .stores
-            .iter()
-            .any(|store| store.state == storex_core::record::StoreState::Active)
-        {
-            return;
+    let active = async {
+        loop {
+            let page = served.controller.list_stores(0, None).await.unwrap();
+            if page.stores.iter().any(|store| store.state == StoreState::Active) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        assert!(
-            tokio::time::Instant::now() < deadline,
-            "the operation did not go on: {page:?}"
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    };
+    assert!(tokio::time::timeout(Duration::from_mins(1), active).await.is_ok(), "the operation did not go on");
 }

@@ -12,15 +12,8 @@ fn filled(path: &str) -> String {
     path.replace("{id}", "oceanbreeze-12345").replace("{code}", "not_found")
 }
 
-const METHODS: [Method; 7] = [
-    Method::GET,
-    Method::HEAD,
-    Method::POST,
-    Method::PUT,
-    Method::PATCH,
-    Method::DELETE,
-    Method::OPTIONS,
-];
+const METHODS: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 #[tokio::test(start_paused = true)]
 async fn no_route_but_the_open_ones_lets_anybody_in_without_the_token() {
@@ -41,11 +34,7 @@ async fn no_route_but_the_open_ones_lets_anybody_in_without_the_token() {
         vec![format!("Bearer {token}"), format!("Bearer {token}")],
         vec![format!("Bearer {token}"), "Bearer other".to_owned()],
     ];
-    let closed: Vec<String> = ROUTES
-        .iter()
-        .filter(|route| !OPEN.contains(&route.path))
-        .map(|route| filled(route.path))
-        .collect();
+    let closed: Vec<String> = ROUTES.iter().filter(|route| !OPEN.contains(&route.path)).map(|route| filled(route.path)).collect();
     assert!(closed.len() >= 3, "the table is empty");
     let unrouted = ["/api", "/api/", "/api/other"].map(str::to_owned);
     for path in closed.iter().chain(&unrouted) {
@@ -53,9 +42,7 @@ async fn no_route_but_the_open_ones_lets_anybody_in_without_the_token() {
             for attempt in &attempts {
                 let mut request = Request::builder().method(&method).uri(path).body(Body::empty()).unwrap();
                 for value in attempt {
-                    request
-                        .headers_mut()
-                        .append("authorization", HeaderValue::from_str(value).unwrap());
+                    request.headers_mut().append("authorization", HeaderValue::from_str(value).unwrap());
                 }
                 let answer = api.send(request).await;
                 assert_eq!(answer.status, 401, "{method} {path} {attempt:?}: {}", answer.body);
@@ -79,10 +66,7 @@ async fn the_token_opens_every_route_for_its_methods_and_no_other() {
                     answer.problem(405, "method_not_allowed");
                 }
                 let allowed = answer.header("allow");
-                assert!(
-                    route.methods.iter().all(|method| allowed.contains(method)),
-                    "{route:?}: {allowed}"
-                );
+                assert!(route.methods.iter().all(|method| allowed.contains(method)), "{route:?}: {allowed}");
             }
         }
     }
@@ -95,10 +79,8 @@ async fn what_is_open_needs_no_token_and_the_scheme_may_be_spelt_in_any_case() {
         let answer = api.send(Request::get(filled(path)).body(Body::empty()).unwrap()).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
     }
-    let request = Request::get("/api/stores")
-        .header("authorization", format!("bearer {}", api.token))
-        .body(Body::empty())
-        .unwrap();
+    let request =
+        Request::get("/api/stores").header("authorization", format!("bearer {}", api.token)).body(Body::empty()).unwrap();
     assert_eq!(api.send(request).await.status, 200);
 }
 
@@ -108,14 +90,8 @@ async fn health_is_always_good_and_readiness_says_what_is_missing() {
     assert_eq!(api.get("/healthz").await.body, r#"{"status":"ok"}"#);
     let answer = api.get("/readyz").await;
     answer.problem(503, "platform_not_ready");
-    assert!(
-        answer.json()["detail"].as_str().unwrap().contains("platform"),
-        "{}",
-        answer.body
-    );
-    api.post(crate::api::request("oceanbreeze", None).to_string())
-        .await
-        .problem(503, "platform_not_ready");
+    assert!(answer.json()["detail"].as_str().unwrap().contains("platform"), "{}", answer.body);
+    api.post(crate::api::request("oceanbreeze", None).to_string()).await.problem(503, "platform_not_ready");
     api.controller.ensure_platform("http://localhost:3000").await.unwrap();
     assert_eq!(api.get("/readyz").await.body, r#"{"status":"ready"}"#);
 }

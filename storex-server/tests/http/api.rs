@@ -12,7 +12,7 @@ use storex_server::{ApiToken, router};
 use tower::ServiceExt;
 
 /// A day: virtual time costs nothing.
-pub(crate) const DAY: Duration = Duration::from_secs(86_400);
+pub(crate) const DAY: Duration = Duration::from_hours(24);
 
 pub(crate) struct Api {
     pub(crate) world: World,
@@ -35,33 +35,20 @@ impl Api {
         let controller = world.controller().await.unwrap();
         let token = format!("stx_{}", "0123456789abcdef".repeat(4));
         let router = router(controller.clone(), token.parse::<ApiToken>().unwrap());
-        Self {
-            world,
-            controller,
-            router,
-            token,
-        }
+        Self { world, controller, router, token }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
-        Answer {
-            status: head.status,
-            headers: head.headers,
-            body,
-        }
+        Answer { status: head.status, headers: head.headers, body }
     }
 
     /// A request with the token.
     pub(crate) async fn call(&self, method: Method, path: &str, body: impl Into<Body>) -> Answer {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("authorization", format!("Bearer {}", self.token));
-        self.send(request.header("content-type", "application/json").body(body.into()).unwrap())
-            .await
+        let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {}", self.token));
+        self.send(request.header("content-type", "application/json").body(body.into()).unwrap()).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -106,31 +93,19 @@ impl Answer {
     }
 
     pub(crate) fn header(&self, name: &str) -> String {
-        self.headers
-            .get(name)
-            .map(|value| value.to_str().unwrap().to_owned())
-            .unwrap_or_default()
+        self.headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
     }
 
     /// Checks that the answer is a problem document of this code and that its members are consistent; answers its pointer.
     #[track_caller]
     pub(crate) fn problem(&self, status: u16, code: &str) -> Option<String> {
         let document = self.json();
-        assert_eq!(
-            (self.status.as_u16(), document["code"].as_str()),
-            (status, Some(code)),
-            "{}",
-            self.body
-        );
+        assert_eq!((self.status.as_u16(), document["code"].as_str()), (status, Some(code)), "{}", self.body);
         assert_eq!(self.header("content-type"), "application/problem+json");
         assert_eq!(document["status"], status);
         assert_eq!(document["type"], format!("/problems/{code}"));
         for member in ["title", "detail", "next_step"] {
-            assert!(
-                document[member].as_str().is_some_and(|text| !text.is_empty()),
-                "{member}: {}",
-                self.body
-            );
+            assert!(document[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {}", self.body);
         }
         document["pointer"].as_str().map(str::to_owned)
     }

@@ -56,17 +56,9 @@ fn masked(body: &str) -> String {
     let mut document: Value = serde_json::from_str(body).unwrap();
     let id = document["store_id"].as_str().unwrap().to_owned();
     let digits = id.strip_prefix("oceanbreeze-").unwrap();
-    assert!(
-        digits.len() >= 5 && digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0'),
-        "{id}"
-    );
+    assert!(digits.len() >= 5 && digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0'), "{id}");
     document["store_id"] = "oceanbreeze-12345".into();
-    for (index, server) in document["configuration"]["nameservers"]
-        .as_array_mut()
-        .unwrap()
-        .iter_mut()
-        .enumerate()
-    {
+    for (index, server) in document["configuration"]["nameservers"].as_array_mut().unwrap().iter_mut().enumerate() {
         assert!(server.as_str().unwrap().ends_with(".cloudflare.com"), "{server}");
         *server = format!("ns{}.cloudflare.com", index + 1).into();
     }
@@ -81,10 +73,7 @@ async fn the_specifications_requests_get_its_answer_to_the_letter() {
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
         assert_eq!(masked(&answer.body), compact(RESPONSE));
         assert_eq!(answer.header("content-type"), "application/json");
-        assert_eq!(
-            answer.header("location"),
-            format!("/api/stores/{}", answer.json()["store_id"].as_str().unwrap())
-        );
+        assert_eq!(answer.header("location"), format!("/api/stores/{}", answer.json()["store_id"].as_str().unwrap()));
         let operation = answer.header("operation-location");
         assert!(operation.starts_with("/api/operations/op_"), "{operation}");
         assert_eq!(api.rest(&operation).await["state"], "succeeded");
@@ -119,24 +108,15 @@ async fn the_store_answers_with_the_same_keys_first_and_no_port_or_path() {
         document["storeDetails"].to_string(),
         json!({ "owner": "John Smith", "email": "john@oceanbreezestore.com", "plan": "professional" }).to_string()
     );
-    assert_eq!(
-        (document["state"].as_str(), document["username"].as_str()),
-        (Some("active"), Some("oceanbreeze"))
-    );
+    assert_eq!((document["state"].as_str(), document["username"].as_str()), (Some("active"), Some("oceanbreeze")));
     assert_eq!(document["operation"], operation["id"]);
-    assert!(
-        !shown.body.contains("4001") && !shown.body.contains("/stores/"),
-        "{}",
-        shown.body
-    );
+    assert!(!shown.body.contains("4001") && !shown.body.contains("/stores/"), "{}", shown.body);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_store_without_a_domain_is_active_and_has_nothing_left_to_do() {
     let api = Api::new().await;
-    let answer = api
-        .post(r#"{"username":"bluepeak","storeDetails":{"owner":"J","email":"j@example.org"}}"#)
-        .await;
+    let answer = api.post(r#"{"username":"bluepeak","storeDetails":{"owner":"J","email":"j@example.org"}}"#).await;
     let expected = json!({
         "status": "success",
         "store_id": answer.json()["store_id"],
@@ -154,10 +134,7 @@ async fn a_deletion_answers_at_once_and_leaves_nothing() {
     assert_eq!(answer.status, StatusCode::ACCEPTED);
     let location = answer.header("operation-location");
     let operation = location.strip_prefix("/api/operations/").unwrap();
-    assert_eq!(
-        answer.body,
-        json!({ "status": "success", "operation": operation }).to_string()
-    );
+    assert_eq!(answer.body, json!({ "status": "success", "operation": operation }).to_string());
     assert_eq!(api.rest(&location).await["state"], "succeeded");
     api.get(&format!("/api/stores/{id}")).await.problem(404, "not_found");
     while api.controller.deliver_due().await.unwrap() > 0 {}

@@ -30,16 +30,10 @@ async fn pages_hold_each_store_once_in_order_and_end_with_an_empty_token() {
 #[tokio::test(start_paused = true)]
 async fn a_page_shows_stores_as_the_store_route_does_and_an_empty_one_is_empty() {
     let api = Api::new().await;
-    assert_eq!(
-        api.get("/api/stores").await.body,
-        r#"{"status":"success","stores":[],"next_page_token":""}"#
-    );
+    assert_eq!(api.get("/api/stores").await.body, r#"{"status":"success","stores":[],"next_page_token":""}"#);
     let id = api.create("oceanbreeze", Some("oceanbreezestore.com")).await;
     let page = api.get("/api/stores").await.json();
-    assert_eq!(
-        page["stores"][0].to_string(),
-        api.get(&format!("/api/stores/{id}")).await.body
-    );
+    assert_eq!(page["stores"][0].to_string(), api.get(&format!("/api/stores/{id}")).await.body);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,6 @@
 //! The REST API over a world in memory.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
-#![expect(clippy::indexing_slicing, reason = "a test ends where it cannot go on")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test ends where it cannot go on")]
 
 mod access;
 mod api;

@@ -13,11 +13,7 @@ use storex_fakes::laws::{broken_laws, proxy_writer};
 #[tokio::test(flavor = "multi_thread")]
 async fn the_router_keeps_every_law() {
     let (_place, proxy) = Place::started().await;
-    assert_eq!(
-        proxy.load().await.expect("the routes"),
-        (0, RouteTable::default()),
-        "a new router has no routes"
-    );
+    assert_eq!(proxy.load().await.expect("the routes"), (0, RouteTable::default()), "a new router has no routes");
     let subject: Arc<dyn ProxyWriter> = Arc::new(proxy);
     assert_eq!(broken_laws(&proxy_writer::laws(), &subject).await, []);
 }
@@ -40,45 +36,24 @@ struct Visitors {
 
 impl Visitors {
     fn come(place: &Place) -> Self {
-        let (clock, stop, count) = (
-            Arc::<AtomicU64>::default(),
-            Arc::<AtomicBool>::default(),
-            Arc::<AtomicU64>::default(),
-        );
+        let (clock, stop, count) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let tasks = (0..3).map(|_| {
-            let (clock, stop, count, to) = (
-                Arc::clone(&clock),
-                Arc::clone(&stop),
-                Arc::clone(&count),
-                place.settings.listen,
-            );
+            let (clock, stop, count, to) = (Arc::clone(&clock), Arc::clone(&stop), Arc::clone(&count), place.settings.listen);
             tokio::spawn(async move {
                 let mut seen = Vec::new();
                 while !stop.load(Ordering::SeqCst) {
                     let sent = clock.fetch_add(1, Ordering::SeqCst);
                     let answer = send(to, "GET / HTTP/1.1\r\nHost: shop.storex.com\r\nConnection: close\r\n\r\n").await;
                     let answered = clock.fetch_add(1, Ordering::SeqCst);
-                    let shop = answer
-                        .ok()
-                        .filter(|answer| answer.status == 200)
-                        .and_then(|answer| answer.body.chars().next());
-                    seen.push(Seen {
-                        sent,
-                        answered,
-                        shop: shop.unwrap_or('?'),
-                    });
+                    let shop = answer.ok().filter(|answer| answer.status == 200).and_then(|answer| answer.body.chars().next());
+                    seen.push(Seen { sent, answered, shop: shop.unwrap_or('?') });
                     count.fetch_add(1, Ordering::SeqCst);
                 }
                 seen
             })
         });
         let tasks = tasks.collect();
-        Self {
-            clock,
-            stop,
-            count,
-            tasks,
-        }
+        Self { clock, stop, count, tasks }
     }
 
     fn now(&self) -> u64 {
@@ -124,16 +99,8 @@ async fn after_a_commit_no_visitor_gets_an_answer_of_the_former_table() {
         checked += after.len();
         stale += after.iter().filter(|seen| seen.shop != new).count();
         // The control: who takes the first new answer for proof, and asks again.
-        if let Some(first) = seen
-            .iter()
-            .filter(|seen| seen.sent > begun && seen.shop == new)
-            .map(|seen| seen.answered)
-            .min()
-        {
-            control += seen
-                .iter()
-                .filter(|seen| seen.sent > first && seen.sent < end && seen.shop != new)
-                .count();
+        if let Some(first) = seen.iter().filter(|seen| seen.sent > begun && seen.shop == new).map(|seen| seen.answered).min() {
+            control += seen.iter().filter(|seen| seen.sent > first && seen.sent < end && seen.shop != new).count();
         }
     }
     println!(
@@ -171,10 +138,7 @@ struct InForce {
 impl InForce {
     async fn new(patience: Duration) -> Self {
         let mut place = Place::new();
-        place.settings = NginxSettings {
-            patience,
-            ..place.settings.clone()
-        };
+        place.settings = NginxSettings { patience, ..place.settings.clone() };
         let proxy = place.start().await;
         let shop = Shop::open("shop").await;
         let table = Self::table(&shop);
@@ -197,10 +161,7 @@ impl InForce {
     async fn assert_commits_again(&self) {
         let next = table(&[("new.storex.com", self.shop.port)]);
         let (generation, _) = self.proxy.load().await.expect("the routes");
-        assert_eq!(
-            self.proxy.commit(&next, generation).await.expect("a commit").generation,
-            generation + 1
-        );
+        assert_eq!(self.proxy.commit(&next, generation).await.expect("a commit").generation, generation + 1);
         assert_eq!(self.place.get("new.storex.com", "/").await.status, 200);
         assert_eq!(self.place.get("shop.storex.com", "/").await.status, 421);
     }
@@ -213,10 +174,8 @@ async fn a_candidate_nginx_refuses_changes_nothing() {
     let good = fs::read_to_string(&config).expect("the configuration");
     fs::write(&config, good.clone() + "}\n").expect("written");
     let next = table(&[("new.storex.com", world.shop.port)]);
-    for error in [
-        world.proxy.commit(&next, 1).await.expect_err("refused"),
-        world.proxy.check(&next).await.expect_err("refused"),
-    ] {
+    for error in [world.proxy.commit(&next, 1).await.expect_err("refused"), world.proxy.check(&next).await.expect_err("refused")]
+    {
         assert_eq!((error.code(), error.is_unclear()), (Code::RouteRejected, false));
         assert!(error.message().contains("unexpected \"}\""), "{error}");
     }
@@ -231,11 +190,7 @@ async fn a_reload_the_master_refuses_restores_the_former_table() {
     let config = world.place.prefix().join("conf/nginx.conf");
     let good = fs::read_to_string(&config).expect("the configuration");
     fs::write(&config, good.clone() + "}\n").expect("written");
-    let error = world
-        .proxy
-        .commit(&table(&[("new.storex.com", world.shop.port)]), 1)
-        .await
-        .expect_err("refused");
+    let error = world.proxy.commit(&table(&[("new.storex.com", world.shop.port)]), 1).await.expect_err("refused");
     assert_eq!((error.code(), error.is_unclear()), (Code::RouteRejected, false), "{error}");
     assert!(error.message().contains("unexpected \"}\""), "{error}");
     world.assert_unchanged().await;
@@ -248,11 +203,7 @@ async fn a_master_that_does_not_follow_in_time_goes_on_with_the_former_table() {
     let world = InForce::new(Duration::from_millis(300)).await;
     let master = world.place.master();
     signal(master, Signal::STOP);
-    let error = world
-        .proxy
-        .commit(&table(&[("new.storex.com", world.shop.port)]), 1)
-        .await
-        .expect_err("no answer");
+    let error = world.proxy.commit(&table(&[("new.storex.com", world.shop.port)]), 1).await.expect_err("no answer");
     assert_eq!(
         (error.code(), error.is_unclear()),
         (Code::Timeout, true),
@@ -261,20 +212,10 @@ async fn a_master_that_does_not_follow_in_time_goes_on_with_the_former_table() {
     world.assert_unchanged().await;
     signal(master, Signal::CONT);
     // It now reads what is on disk, which is the former table, however many signals it was sent.
-    let workers = || {
-        world
-            .place
-            .processes()
-            .iter()
-            .filter(|(_, title)| title == "nginx: worker process")
-            .count()
-    };
+    let workers = || world.place.processes().iter().filter(|(_, title)| title == "nginx: worker process").count();
     until("the workers", || workers() == 2).await;
     world.assert_unchanged().await;
-    let slower = NginxSettings {
-        patience: LONG,
-        ..world.place.settings.clone()
-    };
+    let slower = NginxSettings { patience: LONG, ..world.place.settings.clone() };
     let proxy = NginxProxy::start(slower).await.expect("taken over");
     InForce { proxy, ..world }.assert_commits_again().await;
 }
@@ -284,17 +225,12 @@ async fn ten_thousand_routes_are_committed_and_served() {
     let (place, proxy) = Place::started().await;
     let shop = Shop::open("shop").await;
     let name = |n: u32| format!("store-{n}.storex.com");
-    let many = RouteTable {
-        routes: (0..10_000).map(|n| (name(n).parse().expect("a name"), shop.port)).collect(),
-    };
+    let many = RouteTable { routes: (0..10_000).map(|n| (name(n).parse().expect("a name"), shop.port)).collect() };
     commit(&proxy, &table(&[("one.storex.com", shop.port)])).await;
     let clock = SystemClock;
     let begun = clock.now();
     commit(&proxy, &many).await;
-    println!(
-        "10000 routes committed and in force after {:?}",
-        clock.now().duration_since(begun)
-    );
+    println!("10000 routes committed and in force after {:?}", clock.now().duration_since(begun));
     for n in [0, 1, 4_999, 9_999] {
         assert_eq!(place.get(&name(n), "/").await.status, 200, "{n}");
     }

@@ -39,20 +39,12 @@ async fn a_take_over_brings_the_router_to_new_settings() {
     let master = place.master();
     drop(first);
     let old = place.settings.listen;
-    place.settings = NginxSettings {
-        listen: free_address(),
-        workers: 3,
-        ..place.settings.clone()
-    };
+    place.settings = NginxSettings { listen: free_address(), workers: 3, ..place.settings.clone() };
     place.start().await;
     assert_eq!(place.master(), master);
     assert_serves(&place).await;
     assert!(TcpListener::bind(old).is_ok(), "the former port is free");
-    let workers = place
-        .processes()
-        .iter()
-        .filter(|(_, title)| title == "nginx: worker process")
-        .count();
+    let workers = place.processes().iter().filter(|(_, title)| title == "nginx: worker process").count();
     assert_eq!(workers, 3);
 }
 
@@ -62,10 +54,7 @@ async fn workers_left_by_a_killed_master_are_ended_and_the_routes_are_back() {
     drop(first);
     let (master, before) = (place.master(), place.processes());
     signal(master, Signal::KILL);
-    until("the end of the master", || {
-        place.processes().iter().all(|(pid, _)| *pid != master)
-    })
-    .await;
+    until("the end of the master", || place.processes().iter().all(|(pid, _)| *pid != master)).await;
     assert_serves(&place).await;
     let orphans = place.processes();
     assert_eq!(orphans.len(), 2, "the workers serve on without a master: {before:?}");
@@ -74,10 +63,7 @@ async fn workers_left_by_a_killed_master_are_ended_and_the_routes_are_back() {
     assert_eq!(proxy.load().await.expect("the routes").0, 1);
     for (pid, _) in &orphans {
         assert!(
-            place
-                .processes()
-                .iter()
-                .all(|(living, title)| living != pid || title.contains("shutting down")),
+            place.processes().iter().all(|(living, title)| living != pid || title.contains("shutting down")),
             "{pid} still accepts"
         );
     }
@@ -90,10 +76,7 @@ async fn orphans_that_do_not_react_are_killed() {
     drop(first);
     let master = place.master();
     signal(master, Signal::KILL);
-    until("the end of the master", || {
-        place.processes().iter().all(|(pid, _)| *pid != master)
-    })
-    .await;
+    until("the end of the master", || place.processes().iter().all(|(pid, _)| *pid != master)).await;
     let orphans: Vec<u32> = place.processes().into_iter().map(|(pid, _)| pid).collect();
     for pid in &orphans {
         signal(*pid, Signal::STOP);
@@ -110,18 +93,11 @@ async fn a_commit_starts_a_router_whose_master_died_and_so_does_revive() {
     for round in 0..2 {
         let master = place.master();
         signal(master, Signal::KILL);
-        until("the end of the master", || {
-            place.processes().iter().all(|(pid, _)| *pid != master)
-        })
-        .await;
+        until("the end of the master", || place.processes().iter().all(|(pid, _)| *pid != master)).await;
         if round == 0 {
             assert!(proxy.revive().await.expect("started again"));
         } else {
-            commit(
-                &proxy,
-                &table(&[("shop.storex.com", shop.port), ("more.storex.com", shop.port)]),
-            )
-            .await;
+            commit(&proxy, &table(&[("shop.storex.com", shop.port), ("more.storex.com", shop.port)])).await;
             assert_eq!(place.get("more.storex.com", "/").await.status, 200);
         }
         assert_serves(&place).await;
@@ -158,17 +134,10 @@ async fn a_table_on_disk_that_was_never_announced_is_in_force_after_the_next_sta
     // What a crash between the move of the file and the signal leaves.
     let routes = place.prefix().join("conf/routes.conf");
     let text = fs::read_to_string(&routes).expect("the routes");
-    fs::write(
-        &routes,
-        text.replace("shop.storex.com", "moved.storex.com")
-            .replace("default \"1\"", "default \"2\""),
-    )
-    .expect("written");
+    fs::write(&routes, text.replace("shop.storex.com", "moved.storex.com").replace("default \"1\"", "default \"2\""))
+        .expect("written");
     let proxy = place.start().await;
-    assert_eq!(
-        proxy.load().await.expect("the routes"),
-        (2, table(&[("moved.storex.com", shop.port)]))
-    );
+    assert_eq!(proxy.load().await.expect("the routes"), (2, table(&[("moved.storex.com", shop.port)])));
     assert_eq!(place.get("moved.storex.com", "/").await.status, 200);
     assert_eq!(place.get("shop.storex.com", "/").await.status, 421);
 }
@@ -190,20 +159,14 @@ async fn a_busy_port_is_named() {
     let _holder = TcpListener::bind(place.settings.listen).expect("the port");
     let error = NginxProxy::start(place.settings.clone()).await.expect_err("no port");
     assert_eq!(error.code(), Code::PortBusy);
-    assert!(
-        error.to_string().contains(&place.settings.listen.port().to_string()),
-        "{error}"
-    );
+    assert!(error.to_string().contains(&place.settings.listen.port().to_string()), "{error}");
     assert_eq!(place.processes(), []);
 }
 
 #[tokio::test]
 async fn a_missing_program_names_the_script_that_brings_it() {
     let place = Place::new();
-    let settings = NginxSettings {
-        binary: "/nonexistent/nginx".into(),
-        ..place.settings.clone()
-    };
+    let settings = NginxSettings { binary: "/nonexistent/nginx".into(), ..place.settings.clone() };
     let error = NginxProxy::start(settings).await.expect_err("no nginx");
     assert_eq!(error.code(), Code::Unusable);
     assert!(error.message().contains("scripts/install-host.sh"), "{error}");

@@ -10,25 +10,15 @@ use tokio::net::TcpStream;
 async fn one_shop() -> (Place, Shop) {
     let (place, proxy) = Place::started().await;
     let shop = Shop::open("shop").await;
-    commit(
-        &proxy,
-        &table(&[
-            ("shop.storex.com", shop.port),
-            ("shop.example.com", shop.port),
-            ("xn--bcher-kva.de", shop.port),
-        ]),
-    )
-    .await;
+    commit(&proxy, &table(&[("shop.storex.com", shop.port), ("shop.example.com", shop.port), ("xn--bcher-kva.de", shop.port)]))
+        .await;
     (place, shop)
 }
 
 /// The value of a header the shop saw; `None` when it saw none.
 fn seen<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
     let lines = answer.body.lines().skip(2);
-    lines
-        .filter_map(|line| line.split_once(": "))
-        .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value)
+    lines.filter_map(|line| line.split_once(": ")).find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 /// Version and status of the answer, not waiting for its end.
@@ -70,22 +60,10 @@ async fn every_spelling_of_a_known_name_reaches_its_shop_and_anything_else_does_
     }
     let get = |lines: &str| format!("GET / HTTP/1.1\r\n{lines}Connection: close\r\n\r\n");
     assert_eq!(place.send(&get("")).await.status, 400, "no Host");
-    assert_eq!(
-        place
-            .send(&get("Host: shop.storex.com\r\nHost: other.storex.com\r\n"))
-            .await
-            .status,
-        400,
-        "two Hosts"
-    );
-    assert_eq!(
-        place.send("GET / HTTP/1.0\r\n\r\n").await.status,
-        421,
-        "HTTP/1.0 without Host"
-    );
-    let absolute = place
-        .send("GET http://shop.storex.com/ HTTP/1.1\r\nHost: other.storex.com\r\nConnection: close\r\n\r\n")
-        .await;
+    assert_eq!(place.send(&get("Host: shop.storex.com\r\nHost: other.storex.com\r\n")).await.status, 400, "two Hosts");
+    assert_eq!(place.send("GET / HTTP/1.0\r\n\r\n").await.status, 421, "HTTP/1.0 without Host");
+    let absolute =
+        place.send("GET http://shop.storex.com/ HTTP/1.1\r\nHost: other.storex.com\r\nConnection: close\r\n\r\n").await;
     assert_eq!(
         (absolute.status, seen(&absolute, "Host")),
         (200, Some("shop.storex.com")),
@@ -98,11 +76,8 @@ async fn the_shop_sees_the_visitor_as_the_tunnel_names_it_and_nothing_the_visito
     let (place, _shop) = one_shop().await;
     let spoofed = "X-Forwarded-For: 6.6.6.6\r\nX-Real-IP: 6.6.6.6\r\nForwarded: for=6.6.6.6\r\nX-Forwarded-Host: evil.com\r\nX-Forwarded-Port: 1\r\nTrue-Client-IP: 6.6.6.6\r\n";
     let tunnel = "CF-Connecting-IP: 203.0.113.9\r\nCF-Visitor: {\"scheme\":\"https\"}\r\nX-Forwarded-Proto: https\r\n";
-    let answer = place
-        .send(&format!(
-            "GET /a HTTP/1.1\r\nHost: Shop.storex.com:80\r\n{spoofed}{tunnel}Connection: close\r\n\r\n"
-        ))
-        .await;
+    let answer =
+        place.send(&format!("GET /a HTTP/1.1\r\nHost: Shop.storex.com:80\r\n{spoofed}{tunnel}Connection: close\r\n\r\n")).await;
     for (name, value) in [
         ("Host", Some("shop.storex.com")),
         ("X-Real-IP", Some("203.0.113.9")),
@@ -116,16 +91,9 @@ async fn the_shop_sees_the_visitor_as_the_tunnel_names_it_and_nothing_the_visito
     ] {
         assert_eq!(seen(&answer, name), value, "{name}: {}", answer.body);
     }
-    assert!(
-        !answer.body.contains("6.6.6.6") && !answer.body.contains("evil"),
-        "{}",
-        answer.body
-    );
+    assert!(!answer.body.contains("6.6.6.6") && !answer.body.contains("evil"), "{}", answer.body);
     let plain = place.get("shop.storex.com", "/").await;
-    assert_eq!(
-        (seen(&plain, "X-Real-IP"), seen(&plain, "X-Forwarded-Proto")),
-        (Some("127.0.0.1"), Some("http"))
-    );
+    assert_eq!((seen(&plain, "X-Real-IP"), seen(&plain, "X-Forwarded-Proto")), (Some("127.0.0.1"), Some("http")));
 }
 
 #[tokio::test]
@@ -139,11 +107,7 @@ async fn the_scheme_is_what_the_tunnel_says_in_either_header() {
         ("CF-Visitor: {\"scheme\":\"http\"}\r\nX-Forwarded-Proto: https\r\n", "http"),
         ("CF-Visitor: x\r\n", "http"),
     ] {
-        let answer = place
-            .send(&format!(
-                "GET / HTTP/1.1\r\nHost: shop.storex.com\r\n{headers}Connection: close\r\n\r\n"
-            ))
-            .await;
+        let answer = place.send(&format!("GET / HTTP/1.1\r\nHost: shop.storex.com\r\n{headers}Connection: close\r\n\r\n")).await;
         assert_eq!(seen(&answer, "X-Forwarded-Proto"), Some(scheme), "{headers:?}");
     }
 }
@@ -153,19 +117,10 @@ async fn paths_pass_as_they_are() {
     let (place, _shop) = one_shop().await;
     for path in ["/", "/a%2Fb?x=%20&y='\"", "//a/../b", "/__storex/generation"] {
         let answer = place.get("shop.storex.com", path).await;
-        assert_eq!(
-            answer.body.lines().nth(1),
-            Some(format!("GET {path} HTTP/1.1").as_str()),
-            "{}",
-            answer.body
-        );
+        assert_eq!(answer.body.lines().nth(1), Some(format!("GET {path} HTTP/1.1").as_str()), "{}", answer.body);
     }
     for path in ["/../x", "/%2e%2e/x", "/a%00b"] {
-        assert_eq!(
-            place.get("shop.storex.com", path).await.status,
-            400,
-            "{path} leads above the root"
-        );
+        assert_eq!(place.get("shop.storex.com", path).await.status, 400, "{path} leads above the root");
     }
 }
 
@@ -189,15 +144,9 @@ async fn a_dead_shop_shows_as_502_and_the_server_does_not_tell_its_version() {
     let answer = place.get("dead.storex.com", "/").await;
     assert_eq!(answer.status, 502);
     let unknown = place.get("unknown.storex.com", "/").await;
-    assert_eq!(
-        (unknown.status, unknown.body.as_str()),
-        (421, "no store has this host name\n")
-    );
+    assert_eq!((unknown.status, unknown.body.as_str()), (421, "no store has this host name\n"));
     for answer in [&answer, &unknown] {
-        assert!(
-            !answer.head.contains("nginx/") && !answer.body.contains("nginx/"),
-            "{answer:?}"
-        );
+        assert!(!answer.head.contains("nginx/") && !answer.body.contains("nginx/"), "{answer:?}");
     }
 }
 
@@ -220,10 +169,7 @@ async fn a_websocket_passes_and_no_other_upgrade_does() {
     assert_eq!(&echo, b"ping");
     let lines = "Host: shop.storex.com\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\nConnection: Upgrade, HTTP2-Settings\r\n\r\n";
     let answer = status_line(&place, &format!("GET / HTTP/1.1\r\n{lines}")).await;
-    assert_eq!(
-        answer, "HTTP/1.1 200",
-        "an ordinary answer: the shop was asked for no upgrade"
-    );
+    assert_eq!(answer, "HTTP/1.1 200", "an ordinary answer: the shop was asked for no upgrade");
 }
 
 #[tokio::test]
@@ -231,43 +177,24 @@ async fn visitors_cannot_reach_the_probe_and_other_users_cannot_look_into_the_pr
     let (place, _shop) = one_shop().await;
     for path in ["/", "/__storex/generation", "/generation"] {
         for host in ["shop.storex.com", "unknown.storex.com", "localhost", "probe"] {
-            let answer = send(
-                place.settings.listen,
-                &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"),
-            )
-            .await
-            .expect("an answer");
-            assert!(
-                !answer.head.to_ascii_lowercase().contains("generation") && answer.body.trim() != "1",
-                "{answer:?}"
-            );
+            let answer =
+                send(place.settings.listen, &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
+                    .await
+                    .expect("an answer");
+            assert!(!answer.head.to_ascii_lowercase().contains("generation") && answer.body.trim() != "1", "{answer:?}");
         }
     }
     for private in ["conf", "run", "logs"] {
-        let mode = fs::metadata(place.prefix().join(private))
-            .expect("a folder")
-            .permissions()
-            .mode();
+        let mode = fs::metadata(place.prefix().join(private)).expect("a folder").permissions().mode();
         assert_eq!(mode & 0o077, 0, "{private}");
     }
     assert!(place.prefix().join("run/probe.sock").exists());
     // A root master follows links below `tmp` when it gives the folders away: only their owner may replace them.
-    let owner = |path: &str| {
-        fs::metadata(place.prefix().join(path))
-            .map(|meta| meta.uid())
-            .expect("a folder")
-    };
+    let owner = |path: &str| fs::metadata(place.prefix().join(path)).map(|meta| meta.uid()).expect("a folder");
     assert_eq!(owner("tmp"), rustix::process::geteuid().as_raw());
     for folder in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
         let worker = place.settings.user.as_ref().map_or_else(|| owner("tmp"), |user| user.uid);
         assert_eq!(owner(&format!("tmp/{folder}")), worker, "{folder}");
     }
-    assert_eq!(
-        fs::metadata(place.prefix().join("tmp"))
-            .expect("a folder")
-            .permissions()
-            .mode()
-            & 0o7777,
-        0o711
-    );
+    assert_eq!(fs::metadata(place.prefix().join("tmp")).expect("a folder").permissions().mode() & 0o7777, 0o711);
 }

@@ -62,15 +62,9 @@ impl Place {
         };
         let holds = |pid: u32| {
             let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-            descriptors
-                .filter_map(|entry| fs::read_link(entry.path()).ok())
-                .any(|link| link == log)
+            descriptors.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|link| link == log)
         };
-        let nginx = |pid: &u32| {
-            proc::arguments(*pid)
-                .first()
-                .is_some_and(|title| title.starts_with("nginx: "))
-        };
+        let nginx = |pid: &u32| proc::arguments(*pid).first().is_some_and(|title| title.starts_with("nginx: "));
         proc::pids()
             .into_iter()
             .filter(nginx)
@@ -81,12 +75,8 @@ impl Place {
 
     /// The one master of this place.
     pub(crate) fn master(&self) -> u32 {
-        let masters: Vec<u32> = self
-            .processes()
-            .into_iter()
-            .filter(|(_, title)| title.starts_with("nginx: master"))
-            .map(|(pid, _)| pid)
-            .collect();
+        let masters: Vec<u32> =
+            self.processes().into_iter().filter(|(_, title)| title.starts_with("nginx: master")).map(|(pid, _)| pid).collect();
         assert_eq!(masters.len(), 1, "{:?}", self.processes());
         masters[0]
     }
@@ -98,8 +88,7 @@ impl Place {
 
     /// `GET path` under a Host name.
     pub(crate) async fn get(&self, host: &str, path: &str) -> Answer {
-        self.send(&format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
-            .await
+        self.send(&format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await
     }
 }
 
@@ -107,11 +96,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         // The master first: it would replace a worker that ends.
         for master in [true, false] {
-            for (pid, _) in self
-                .processes()
-                .into_iter()
-                .filter(|(_, title)| title.starts_with("nginx: master") == master)
-            {
+            for (pid, _) in self.processes().into_iter().filter(|(_, title)| title.starts_with("nginx: master") == master) {
                 signal(pid, Signal::KILL);
             }
         }
@@ -120,16 +105,8 @@ impl Drop for Place {
 
 fn nginx() -> PathBuf {
     let own = std::env::home_dir().map(|home| home.join(".local/share/storex/bin/nginx"));
-    let places = [
-        Some(PathBuf::from("/opt/storex/bin/nginx")),
-        own,
-        Some("/usr/sbin/nginx".into()),
-    ];
-    places
-        .into_iter()
-        .flatten()
-        .find(|path| path.is_file())
-        .expect("no nginx; run scripts/install-host.sh")
+    let places = [Some(PathBuf::from("/opt/storex/bin/nginx")), own, Some("/usr/sbin/nginx".into())];
+    places.into_iter().flatten().find(|path| path.is_file()).expect("no nginx; run scripts/install-host.sh")
 }
 
 /// An address nothing listens on, outside the range from which the kernel takes ports by itself.
@@ -159,19 +136,12 @@ pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(LONG, wait)
-        .await
-        .unwrap_or_else(|_| panic!("{what} did not happen"));
+    tokio::time::timeout(LONG, wait).await.unwrap_or_else(|_| panic!("{what} did not happen"));
 }
 
 /// A table of these rows.
 pub(crate) fn table(rows: &[(&str, Port)]) -> RouteTable {
-    RouteTable {
-        routes: rows
-            .iter()
-            .map(|(name, port)| (name.parse().expect("a host name"), *port))
-            .collect(),
-    }
+    RouteTable { routes: rows.iter().map(|(name, port)| (name.parse().expect("a host name"), *port)).collect() }
 }
 
 /// Commits on the generation in force and answers the new one.
@@ -197,16 +167,8 @@ pub(crate) async fn send(to: SocketAddr, request: &str) -> std::io::Result<Answe
         stream.read_to_end(&mut bytes).await?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-        let status = head
-            .split(' ')
-            .nth(1)
-            .and_then(|status| status.parse().ok())
-            .unwrap_or_default();
-        Ok(Answer {
-            status,
-            head: head.to_owned(),
-            body: body.to_owned(),
-        })
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+        Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
     };
     tokio::time::timeout(LONG, exchange).await?
 }
@@ -223,17 +185,8 @@ pub(crate) struct Shop {
 impl Shop {
     pub(crate) async fn open(name: &'static str) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let port = listener
-            .local_addr()
-            .expect("its address")
-            .port()
-            .try_into()
-            .expect("no privileged port");
-        let shop = Self {
-            port,
-            go_on: std::sync::Arc::default(),
-            slow_ones: std::sync::Arc::default(),
-        };
+        let port = listener.local_addr().expect("its address").port().try_into().expect("no privileged port");
+        let shop = Self { port, go_on: std::sync::Arc::default(), slow_ones: std::sync::Arc::default() };
         let (go_on, slow_ones) = (std::sync::Arc::clone(&shop.go_on), std::sync::Arc::clone(&shop.slow_ones));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -253,9 +206,7 @@ async fn serve(mut stream: TcpStream, name: &str, go_on: &tokio::sync::Notify, s
     }
     let head = String::from_utf8_lossy(&head).into_owned();
     if head.to_ascii_lowercase().contains("\r\nupgrade:") {
-        stream
-            .write_all(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
-            .await?;
+        stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n").await?;
         let (mut from, mut to) = stream.split();
         tokio::io::copy(&mut from, &mut to).await?;
         return Ok(());
@@ -265,17 +216,12 @@ async fn serve(mut stream: TcpStream, name: &str, go_on: &tokio::sync::Notify, s
         slow_ones.fetch_add(1, Ordering::SeqCst);
         told.await;
     }
-    let length = head
-        .lines()
-        .filter_map(|line| line.split_once(": "))
-        .find(|(key, _)| key.eq_ignore_ascii_case("content-length"));
+    let length =
+        head.lines().filter_map(|line| line.split_once(": ")).find(|(key, _)| key.eq_ignore_ascii_case("content-length"));
     if let Some(length) = length.and_then(|(_, length)| length.parse().ok()) {
         stream.read_exact(&mut vec![0; length]).await?;
     }
     let body = format!("{name}\n{head}");
-    let answer = format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    );
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
     stream.write_all(answer.as_bytes()).await
 }

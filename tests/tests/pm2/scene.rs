@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// How long is waited for what must happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Answers its environment to every request.
 pub(crate) const APP: &str = r#"
@@ -32,10 +32,7 @@ pub(crate) struct Scene {
     pub(crate) settings: Pm2Settings,
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests look for tools where scripts/install-host.sh puts them"
-)]
+#[expect(clippy::disallowed_methods, reason = "tests look for tools where scripts/install-host.sh puts them")]
 fn prefixes() -> Vec<PathBuf> {
     let named = std::env::var_os("STOREX_TOOLS").map(PathBuf::from);
     let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share/storex"));
@@ -77,9 +74,7 @@ impl Scene {
     }
 
     pub(crate) async fn connect(&self) -> Pm2Processes {
-        Pm2Processes::connect(self.settings.clone(), Arc::new(SystemClock))
-            .await
-            .unwrap()
+        Pm2Processes::connect(self.settings.clone(), Arc::new(SystemClock)).await.unwrap()
     }
 
     /// A store that runs [`APP`].
@@ -119,10 +114,7 @@ impl Scene {
         let mark = self.top.path().to_str().unwrap();
         let ours = |pid: &u32| {
             let environment = proc::environment(*pid).unwrap_or_default();
-            let carries = environment
-                .values()
-                .chain(&proc::arguments(*pid))
-                .any(|text| text.contains(mark));
+            let carries = environment.values().chain(&proc::arguments(*pid)).any(|text| text.contains(mark));
             carries && proc::start_ticks(*pid).is_some() && *pid != std::process::id()
         };
         proc::pids().into_iter().filter(ours).collect()
@@ -144,9 +136,7 @@ fn open_to_all(folder: &Path) {
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries
-        .flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] })
-        .collect()
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
 
 fn free_port() -> Port {
@@ -201,9 +191,7 @@ pub(crate) async fn until<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, asking)
-        .await
-        .expect("what was awaited happens in time")
+    tokio::time::timeout(PATIENCE, asking).await.expect("what was awaited happens in time")
 }
 
 /// What the list says of a store.

@@ -32,56 +32,28 @@ struct Owner {
 
 const EXPECT: &str = "clippy::disallowed_methods";
 const OWNERS: &[Owner] = &[
-    Owner {
-        file: "storex-core/src/clock.rs",
-        calls: &["Timestamp::now", EXPECT],
-        why: "the one clock",
-    },
+    Owner { file: "storex-core/src/clock.rs", calls: &["Timestamp::now", EXPECT], why: "the one clock" },
     Owner {
         file: "storex-core/src/entropy.rs",
         calls: &["getrandom::", "new_v4", "now_v7", EXPECT],
         why: "the one source of randomness",
     },
-    Owner {
-        file: "storex-agent/src/atomic.rs",
-        calls: &["OFlags::CREATE"],
-        why: "durable files: write, sync, rename",
-    },
+    Owner { file: "storex-agent/src/atomic.rs", calls: &["OFlags::CREATE"], why: "durable files: write, sync, rename" },
     Owner {
         file: "storex-agent/src/pm2/home.rs",
         calls: &["OFlags::CREATE"],
         why: "the daemon's log, opened for appending, and the lock of its folders",
     },
-    Owner {
-        file: "storex-redb/src/file.rs",
-        calls: &["OpenOptions::new"],
-        why: "the one database file",
-    },
-    Owner {
-        file: "storex-server/src/token.rs",
-        calls: &["OpenOptions::new"],
-        why: "token files, made once and never replaced",
-    },
+    Owner { file: "storex-redb/src/file.rs", calls: &["OpenOptions::new"], why: "the one database file" },
+    Owner { file: "storex-server/src/token.rs", calls: &["OpenOptions::new"], why: "token files, made once and never replaced" },
     Owner {
         file: "storex-server/src/notify.rs",
         calls: &["OpenOptions::new"],
         why: "the sink of messages, opened for appending",
     },
-    Owner {
-        file: "storex-server/src/up/data_dir.rs",
-        calls: &["OpenOptions::new"],
-        why: "the locks of a data directory",
-    },
-    Owner {
-        file: "storex-agent/src/command.rs",
-        calls: &["Command::new", EXPECT],
-        why: "the one place that runs programs",
-    },
-    Owner {
-        file: "storex-agent/src/files",
-        calls: &["remove_dir_all", EXPECT],
-        why: "the one place that removes trees",
-    },
+    Owner { file: "storex-server/src/up/data_dir.rs", calls: &["OpenOptions::new"], why: "the locks of a data directory" },
+    Owner { file: "storex-agent/src/command.rs", calls: &["Command::new", EXPECT], why: "the one place that runs programs" },
+    Owner { file: "storex-agent/src/files", calls: &["remove_dir_all", EXPECT], why: "the one place that removes trees" },
     Owner {
         file: "storex-server/src/settings/environment.rs",
         calls: &["env::var", "env::vars", EXPECT],
@@ -92,22 +64,13 @@ const OWNERS: &[Owner] = &[
         calls: &["Instant::now", EXPECT],
         why: "virtual time: tokio's clock, paused in tests",
     },
-    Owner {
-        file: "fakes/src/cloudflare/persist.rs",
-        calls: &["OpenOptions::new"],
-        why: "the simulator's state file",
-    },
-    Owner {
-        file: "tests/src/process.rs",
-        calls: &["Command::new", "env::var", EXPECT],
-        why: "where tests start programs",
-    },
+    Owner { file: "fakes/src/cloudflare/persist.rs", calls: &["OpenOptions::new"], why: "the simulator's state file" },
+    Owner { file: "tests/src/process.rs", calls: &["Command::new", "env::var", EXPECT], why: "where tests start programs" },
 ];
 
 impl Owner {
     fn covers(&self, path: &str) -> bool {
-        path.strip_prefix(self.file)
-            .is_some_and(|rest| rest.is_empty() || rest == ".rs" || rest.starts_with('/'))
+        path.strip_prefix(self.file).is_some_and(|rest| rest.is_empty() || rest == ".rs" || rest.starts_with('/'))
     }
 }
 
@@ -121,11 +84,7 @@ fn strays(files: &[TextFile]) -> Vec<String> {
 }
 
 fn strays_in(file: &TextFile) -> Vec<String> {
-    let allowed = |call: &&str| {
-        OWNERS
-            .iter()
-            .any(|owner| owner.covers(&file.path) && owner.calls.contains(call))
-    };
+    let allowed = |call: &&str| OWNERS.iter().any(|owner| owner.covers(&file.path) && owner.calls.contains(call));
     calls_in(file)
         .into_iter()
         .filter(|call| !allowed(call))
@@ -137,16 +96,9 @@ fn home(call: &str) -> String {
     if call == EXPECT {
         return "a module of the table".to_owned();
     }
-    let owners = OWNERS
-        .iter()
-        .filter(|owner| owner.calls.contains(&call))
-        .map(|owner| format!("{} ({})", owner.file, owner.why));
+    let owners = OWNERS.iter().filter(|owner| owner.calls.contains(&call)).map(|owner| format!("{} ({})", owner.file, owner.why));
     let owners: Vec<String> = owners.collect();
-    if owners.is_empty() {
-        "nobody".to_owned()
-    } else {
-        owners.join(" or ")
-    }
+    if owners.is_empty() { "nobody".to_owned() } else { owners.join(" or ") }
 }
 
 #[test]
@@ -159,11 +111,7 @@ fn every_owner_exists_and_makes_one_of_its_calls() {
     let files = tree::rust_files();
     let used = |owner: &Owner| {
         let mut its_files = files.iter().filter(|file| owner.covers(&file.path));
-        its_files.any(|file| {
-            calls_in(file)
-                .iter()
-                .any(|call| *call != EXPECT && owner.calls.contains(call))
-        })
+        its_files.any(|file| calls_in(file).iter().any(|call| *call != EXPECT && owner.calls.contains(call)))
     };
     let idle: Vec<&str> = OWNERS.iter().filter(|owner| !used(owner)).map(|owner| owner.file).collect();
     assert_eq!(idle, Vec::<&str>::new(), "these no longer need their place in the table");
@@ -171,27 +119,17 @@ fn every_owner_exists_and_makes_one_of_its_calls() {
 
 #[test]
 fn a_place_in_the_table_covers_its_folder_and_no_namesake() {
-    let owner = Owner {
-        file: "storex-agent/src/files",
-        calls: &[],
-        why: "",
-    };
+    let owner = Owner { file: "storex-agent/src/files", calls: &[], why: "" };
     assert!(owner.covers("storex-agent/src/files.rs") && owner.covers("storex-agent/src/files/tree.rs"));
     assert!(!owner.covers("storex-agent/src/files_other.rs") && !owner.covers("storex-agent/src/lib.rs"));
 }
 
 #[test]
 fn each_ambient_call_is_found_outside_its_module_and_not_in_words_or_tests() {
-    let file = |text: String| TextFile {
-        path: "storex-core/src/engine.rs".to_owned(),
-        text,
-    };
+    let file = |text: String| TextFile { path: "storex-core/src/engine.rs".to_owned(), text };
     for call in CALLS {
         let bad = file(format!("fn f() {{ let _ = std::{call}(); }}\n"));
-        assert!(
-            strays(&[bad]).iter().any(|finding| finding.contains(call)),
-            "{call} was not found"
-        );
+        assert!(strays(&[bad]).iter().any(|finding| finding.contains(call)), "{call} was not found");
         let spoken = file(format!(
             "/// Unlike {call}.\nfn f() {{ log(\"{call}\"); }}\n#[cfg(test)]\nmod tests {{\n    fn t() {{ {call}(); }}\n}}\n"
         ));

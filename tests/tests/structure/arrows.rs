@@ -12,15 +12,7 @@ struct Room {
 const CORE: &str = "storex-core";
 const FAKES: &str = "storex-fakes";
 /// What assembles: the server, and the Python bindings.
-const PARTS: &[&str] = &[
-    CORE,
-    "storex-cloudflare",
-    "storex-mongo",
-    "storex-redb",
-    "storex-agent",
-    "storex-probe",
-    FAKES,
-];
+const PARTS: &[&str] = &[CORE, "storex-cloudflare", "storex-mongo", "storex-redb", "storex-agent", "storex-probe", FAKES];
 const ALL: &[&str] = &[
     CORE,
     "storex-cloudflare",
@@ -35,70 +27,21 @@ const ALL: &[&str] = &[
 ];
 
 const ROOMS: &[Room] = &[
-    Room {
-        package: CORE,
-        may: &[],
-        tests_may: &[FAKES],
-    },
-    Room {
-        package: FAKES,
-        may: &[CORE],
-        tests_may: &[],
-    },
-    Room {
-        package: "storex-cloudflare",
-        may: &[CORE],
-        tests_may: &[FAKES],
-    },
-    Room {
-        package: "storex-mongo",
-        may: &[CORE],
-        tests_may: &[FAKES],
-    },
-    Room {
-        package: "storex-redb",
-        may: &[CORE],
-        tests_may: &[FAKES],
-    },
-    Room {
-        package: "storex-agent",
-        may: &[CORE],
-        tests_may: &[FAKES],
-    },
-    Room {
-        package: "storex-probe",
-        may: &[CORE],
-        tests_may: &[FAKES],
-    },
-    Room {
-        package: "storex-server",
-        may: PARTS,
-        tests_may: &[],
-    },
-    Room {
-        package: "storex-py",
-        may: PARTS,
-        tests_may: &[],
-    },
-    Room {
-        package: "storex-tests",
-        may: ALL,
-        tests_may: &[],
-    },
-    Room {
-        package: "storex-examples",
-        may: ALL,
-        tests_may: &[],
-    },
+    Room { package: CORE, may: &[], tests_may: &[FAKES] },
+    Room { package: FAKES, may: &[CORE], tests_may: &[] },
+    Room { package: "storex-cloudflare", may: &[CORE], tests_may: &[FAKES] },
+    Room { package: "storex-mongo", may: &[CORE], tests_may: &[FAKES] },
+    Room { package: "storex-redb", may: &[CORE], tests_may: &[FAKES] },
+    Room { package: "storex-agent", may: &[CORE], tests_may: &[FAKES] },
+    Room { package: "storex-probe", may: &[CORE], tests_may: &[FAKES] },
+    Room { package: "storex-server", may: PARTS, tests_may: &[] },
+    Room { package: "storex-py", may: PARTS, tests_may: &[] },
+    Room { package: "storex-tests", may: ALL, tests_may: &[] },
+    Room { package: "storex-examples", may: ALL, tests_may: &[] },
 ];
 
 fn forbidden(declared: &[Declared]) -> Vec<String> {
-    declared
-        .iter()
-        .filter(|edge| edge.to.starts_with("storex"))
-        .filter(|edge| !allowed(edge))
-        .map(describe)
-        .collect()
+    declared.iter().filter(|edge| edge.to.starts_with("storex")).filter(|edge| !allowed(edge)).map(describe).collect()
 }
 
 fn allowed(edge: &Declared) -> bool {
@@ -121,11 +64,7 @@ fn rooms_name_only_the_rooms_the_design_lets_them() {
 
 #[test]
 fn each_forbidden_arrow_is_found() {
-    let edge = |from: &str, to: &str, kind| Declared {
-        from: from.to_owned(),
-        to: to.to_owned(),
-        kind,
-    };
+    let edge = |from: &str, to: &str, kind| Declared { from: from.to_owned(), to: to.to_owned(), kind };
     let bad = [
         edge("storex-core", "storex-redb", Kind::Normal),
         edge("storex-core", "storex-fakes", Kind::Normal),

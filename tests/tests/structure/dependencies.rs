@@ -28,45 +28,16 @@ struct Ban {
 
 const ONE_PROVIDER: &str = "ring is the one TLS provider: with two in the graph rustls panics at its first use, at run time only";
 const BANS: &[Ban] = &[
-    Ban {
-        package: "aws-lc-rs",
-        only_below: None,
-        why: ONE_PROVIDER,
-    },
-    Ban {
-        package: "aws-lc-sys",
-        only_below: None,
-        why: ONE_PROVIDER,
-    },
-    Ban {
-        package: "openssl",
-        only_below: None,
-        why: ONE_PROVIDER,
-    },
-    Ban {
-        package: "openssl-sys",
-        only_below: None,
-        why: ONE_PROVIDER,
-    },
-    Ban {
-        package: "native-tls",
-        only_below: None,
-        why: ONE_PROVIDER,
-    },
-    Ban {
-        package: "mongodb",
-        only_below: Some("storex-mongo"),
-        why: "one room speaks to MongoDB",
-    },
+    Ban { package: "aws-lc-rs", only_below: None, why: ONE_PROVIDER },
+    Ban { package: "aws-lc-sys", only_below: None, why: ONE_PROVIDER },
+    Ban { package: "openssl", only_below: None, why: ONE_PROVIDER },
+    Ban { package: "openssl-sys", only_below: None, why: ONE_PROVIDER },
+    Ban { package: "native-tls", only_below: None, why: ONE_PROVIDER },
+    Ban { package: "mongodb", only_below: Some("storex-mongo"), why: "one room speaks to MongoDB" },
 ];
 
 fn unlicensed(packages: &[Resolved]) -> Vec<String> {
-    let refused = |package: &&Resolved| {
-        !package
-            .licence
-            .as_deref()
-            .is_some_and(|licence| spdx::is_met(licence, LICENCES))
-    };
+    let refused = |package: &&Resolved| !package.licence.as_deref().is_some_and(|licence| spdx::is_met(licence, LICENCES));
     packages
         .iter()
         .filter(refused)
@@ -80,40 +51,21 @@ fn banned(packages: &[Resolved]) -> Vec<String> {
 
 fn ban_on(package: &Resolved) -> Option<String> {
     let ban = BANS.iter().find(|ban| ban.package == package.name)?;
-    let excused = ban
-        .only_below
-        .is_some_and(|room| package.dependents.iter().all(|dependent| dependent == room));
-    (!excused).then(|| {
-        format!(
-            "{} {} (below {}): {}",
-            package.name,
-            package.version,
-            package.dependents.join(", "),
-            ban.why
-        )
-    })
+    let excused = ban.only_below.is_some_and(|room| package.dependents.iter().all(|dependent| dependent == room));
+    (!excused).then(|| format!("{} {} (below {}): {}", package.name, package.version, package.dependents.join(", "), ban.why))
 }
 
 #[test]
 fn every_package_has_an_allowed_licence_and_none_is_banned() {
     let packages = graph::workspace().resolved;
-    assert!(
-        packages.len() > 100,
-        "only {} packages were read: the check would be empty",
-        packages.len()
-    );
+    assert!(packages.len() > 100, "only {} packages were read: the check would be empty", packages.len());
     assert_eq!(unlicensed(&packages), Vec::<String>::new());
     assert_eq!(banned(&packages), Vec::<String>::new());
 }
 
 #[test]
 fn ring_is_in_the_graph_so_the_ban_list_is_read_against_the_right_names() {
-    assert!(
-        graph::workspace()
-            .resolved
-            .iter()
-            .any(|package| package.name == "ring" && !package.dependents.is_empty())
-    );
+    assert!(graph::workspace().resolved.iter().any(|package| package.name == "ring" && !package.dependents.is_empty()));
 }
 
 #[test]
@@ -133,16 +85,10 @@ fn a_copyleft_a_missing_licence_and_each_banned_package_are_found() {
         ] }
     });
     let packages = graph::parse(&sample).resolved;
-    assert_eq!(
-        unlicensed(&packages),
-        ["copyleft 1.0.0: Some(\"MIT AND GPL-3.0-only\")", "silent 1.0.0: None"]
-    );
+    assert_eq!(unlicensed(&packages), ["copyleft 1.0.0: Some(\"MIT AND GPL-3.0-only\")", "silent 1.0.0: None"]);
     let found = banned(&packages);
     assert_eq!(found.len(), 2, "{found:?}");
-    assert!(
-        found.iter().all(|finding| finding.contains("(below storex-core)")),
-        "{found:?}"
-    );
+    assert!(found.iter().all(|finding| finding.contains("(below storex-core)")), "{found:?}");
 }
 
 #[test]

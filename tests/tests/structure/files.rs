@@ -38,11 +38,7 @@ fn unopened(files: &[TextFile]) -> Vec<String> {
 fn no_file_is_over_the_cap_and_the_median_is_small() {
     let files = tree::rust_files();
     assert_eq!(too_long(&files), Vec::<String>::new());
-    assert!(
-        median(&files) <= MEDIAN,
-        "the median file has {} lines, at most {MEDIAN}",
-        median(&files)
-    );
+    assert!(median(&files) <= MEDIAN, "the median file has {} lines, at most {MEDIAN}", median(&files));
 }
 
 #[test]
@@ -52,43 +48,15 @@ fn every_source_file_says_first_what_lives_in_it() {
 
 #[test]
 fn a_long_file_a_long_median_and_a_mute_file_are_found() {
-    let file = |path: &str, lines: usize| TextFile {
-        path: path.to_owned(),
-        text: "fn x() {}\n".repeat(lines),
-    };
-    assert_eq!(
-        too_long(&[
-            file("a/src/lib.rs", CAP),
-            file("a/src/b.rs", CAP + 1),
-            file("a/tests/c.rs", CAP * 2)
-        ])
-        .len(),
-        1
-    );
-    assert_eq!(
-        median(&[
-            file("a/src/a.rs", 10),
-            file("a/src/b.rs", 121),
-            file("a/src/c.rs", 300),
-            file("a/tests/d.rs", 1)
-        ]),
-        121
-    );
+    let file = |path: &str, lines: usize| TextFile { path: path.to_owned(), text: "fn x() {}\n".repeat(lines) };
+    assert_eq!(too_long(&[file("a/src/lib.rs", CAP), file("a/src/b.rs", CAP + 1), file("a/tests/c.rs", CAP * 2)]).len(), 1);
+    assert_eq!(median(&[file("a/src/a.rs", 10), file("a/src/b.rs", 121), file("a/src/c.rs", 300), file("a/tests/d.rs", 1)]), 121);
     assert_eq!(unopened(&[file("a/src/a.rs", 1)]).len(), 1);
 }
 
 #[test]
 fn inline_tests_do_not_count_and_code_behind_them_does() {
-    let text = format!(
-        "fn a() {{}}\n#[cfg(test)]\nmod tests {{\n{}}}\n{}",
-        "    fn t() {}\n".repeat(CAP),
-        "fn b() {}\n".repeat(3)
-    );
-    assert_eq!(
-        code_lines(&TextFile {
-            path: "a/src/lib.rs".to_owned(),
-            text
-        }),
-        4
-    );
+    let text =
+        format!("fn a() {{}}\n#[cfg(test)]\nmod tests {{\n{}}}\n{}", "    fn t() {}\n".repeat(CAP), "fn b() {}\n".repeat(3));
+    assert_eq!(code_lines(&TextFile { path: "a/src/lib.rs".to_owned(), text }), 4);
 }

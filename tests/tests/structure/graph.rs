@@ -39,44 +39,20 @@ pub(crate) struct Graph {
 /// The workspace's own graph for this machine's Linux target, from the lock file as it is and without a network.
 pub(crate) fn workspace() -> Graph {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let arguments = [
-        "metadata",
-        "--format-version",
-        "1",
-        "--locked",
-        "--offline",
-        "--filter-platform",
-        &target,
-    ];
+    let arguments = ["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", &target];
     let output = process::run("cargo", &arguments, &super::tree::root()).expect("cargo starts");
-    assert!(
-        output.status.success(),
-        "cargo metadata: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
     parse(&serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON"))
 }
 
 pub(crate) fn parse(metadata: &Value) -> Graph {
-    let members: Vec<&str> = items(metadata, "workspace_members")
-        .iter()
-        .filter_map(Value::as_str)
-        .collect();
-    let packages: BTreeMap<&str, &Value> = items(metadata, "packages")
-        .iter()
-        .map(|package| (text(package, "id"), package))
-        .collect();
+    let members: Vec<&str> = items(metadata, "workspace_members").iter().filter_map(Value::as_str).collect();
+    let packages: BTreeMap<&str, &Value> =
+        items(metadata, "packages").iter().map(|package| (text(package, "id"), package)).collect();
     let nodes = metadata.get("resolve").map_or(&[][..], |resolve| items(resolve, "nodes"));
     Graph {
-        declared: packages
-            .iter()
-            .filter(|(id, _)| members.contains(id))
-            .flat_map(|(_, package)| declared(package))
-            .collect(),
-        resolved: nodes
-            .iter()
-            .filter_map(|node| resolved(text(node, "id"), &packages, nodes))
-            .collect(),
+        declared: packages.iter().filter(|(id, _)| members.contains(id)).flat_map(|(_, package)| declared(package)).collect(),
+        resolved: nodes.iter().filter_map(|node| resolved(text(node, "id"), &packages, nodes)).collect(),
     }
 }
 

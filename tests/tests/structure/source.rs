@@ -7,9 +7,7 @@ pub(crate) fn without_tests(text: &str) -> String {
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         if line == "#[cfg(test)]" {
-            lines
-                .by_ref()
-                .find(|line| *line == "}" || (!line.starts_with(char::is_whitespace) && line.ends_with(';')));
+            lines.by_ref().find(|line| *line == "}" || (!line.starts_with(char::is_whitespace) && line.ends_with(';')));
         } else {
             kept.push_str(line);
             kept.push('\n');
@@ -20,10 +18,7 @@ pub(crate) fn without_tests(text: &str) -> String {
 
 /// The source with comments and the contents of string and character literals replaced by spaces; lines stay where they are.
 pub(crate) fn code_only(text: &str) -> String {
-    let mut reader = Reader {
-        rest: text,
-        out: String::with_capacity(text.len()),
-    };
+    let mut reader = Reader { rest: text, out: String::with_capacity(text.len()) };
     while !reader.rest.is_empty() {
         reader.step();
     }
@@ -65,8 +60,7 @@ impl Reader<'_> {
 
     fn blank(&mut self, length: usize) {
         let (gone, rest) = self.rest.split_at(length);
-        self.out
-            .extend(gone.chars().map(|character| if character == '\n' { '\n' } else { ' ' }));
+        self.out.extend(gone.chars().map(|character| if character == '\n' { '\n' } else { ' ' }));
         self.rest = rest;
     }
 }

@@ -4,10 +4,7 @@
 pub(crate) fn is_met(expression: &str, allowed: &[&str]) -> bool {
     let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
     let tokens: Vec<&str> = spaced.split_whitespace().collect();
-    let mut parser = Parser {
-        tokens: &tokens,
-        allowed,
-    };
+    let mut parser = Parser { tokens: &tokens, allowed };
     parser.any_of() == Some(true) && parser.tokens.is_empty()
 }
 
@@ -69,14 +66,9 @@ impl Parser<'_> {
 #[test]
 fn or_needs_one_side_and_needs_both_and_parentheses_bind() {
     let allowed = ["MIT", "Apache-2.0", "Apache-2.0 WITH LLVM-exception"];
-    for met in [
-        "MIT",
-        "MIT OR GPL-3.0",
-        "MIT/Apache-2.0",
-        "GPL-3.0 OR (MIT AND Apache-2.0)",
-        "Apache-2.0 WITH LLVM-exception",
-        "(MIT)",
-    ] {
+    for met in
+        ["MIT", "MIT OR GPL-3.0", "MIT/Apache-2.0", "GPL-3.0 OR (MIT AND Apache-2.0)", "Apache-2.0 WITH LLVM-exception", "(MIT)"]
+    {
         assert!(is_met(met, &allowed), "{met}");
     }
     for refused in [

@@ -29,10 +29,7 @@ impl TextFile {
 }
 
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the tests room lies in the workspace")
-        .to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests room lies in the workspace").to_path_buf()
 }
 
 /// Every text file of the repository, ordered by path.
@@ -59,15 +56,8 @@ fn visit(root: &Path, folder: &Path, files: &mut Vec<TextFile>) {
         if path.is_dir() {
             visit(root, &path, files);
         } else if is_text(&path, name) {
-            let relative = path
-                .strip_prefix(root)
-                .expect("the walk stays inside")
-                .to_string_lossy()
-                .into_owned();
-            files.push(TextFile {
-                path: relative,
-                text: fs::read_to_string(&path).expect("our text is UTF-8"),
-            });
+            let relative = path.strip_prefix(root).expect("the walk stays inside").to_string_lossy().into_owned();
+            files.push(TextFile { path: relative, text: fs::read_to_string(&path).expect("our text is UTF-8") });
         }
     }
 }
@@ -80,27 +70,16 @@ fn is_text(path: &Path, name: &str) -> bool {
 #[test]
 fn the_walk_sees_every_room_scripts_and_the_ci_file() {
     let files = text_files();
-    for path in [
-        "storex-core/src/lib.rs",
-        "fakes/src/lib.rs",
-        "tests/src/process.rs",
-        "scripts/install-host.sh",
-        "Makefile",
-        ".ci/run",
-    ] {
+    for path in
+        ["storex-core/src/lib.rs", "fakes/src/lib.rs", "tests/src/process.rs", "scripts/install-host.sh", "Makefile", ".ci/run"]
+    {
         assert!(files.iter().any(|file| file.path == path), "{path} was not walked");
     }
 }
 
 #[test]
 fn test_folders_and_test_files_are_told_from_code() {
-    let of = |path: &str| {
-        TextFile {
-            path: path.to_owned(),
-            text: String::new(),
-        }
-        .is_test()
-    };
+    let of = |path: &str| TextFile { path: path.to_owned(), text: String::new() }.is_test();
     assert!(of("storex-core/tests/engine.rs"));
     assert!(of("storex-redb/benches/put.rs"));
     assert!(of("storex-core/src/value/tests.rs"));

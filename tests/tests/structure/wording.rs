@@ -26,28 +26,16 @@ fn shortcuts(files: &[TextFile]) -> Vec<String> {
 fn empty_names(files: &[TextFile]) -> Vec<String> {
     let mut findings = Vec::new();
     for file in files {
-        let stem = file
-            .path
-            .rsplit('/')
-            .next()
-            .and_then(|name| name.strip_suffix(".rs"))
-            .unwrap_or_default();
+        let stem = file.path.rsplit('/').next().and_then(|name| name.strip_suffix(".rs")).unwrap_or_default();
         findings.extend(EMPTY_FILES.contains(&stem).then(|| file.path.clone()));
         let code = source::code_only(&file.text);
-        findings.extend(
-            declared_names(&code)
-                .filter(|name| is_empty_name(name))
-                .map(|name| format!("{}: {name}", file.path)),
-        );
+        findings.extend(declared_names(&code).filter(|name| is_empty_name(name)).map(|name| format!("{}: {name}", file.path)));
     }
     findings
 }
 
 fn declared_names(code: &str) -> impl Iterator<Item = &str> {
-    words(code)
-        .zip(words(code).skip(1))
-        .filter(|(keyword, _)| DECLARES.contains(keyword))
-        .map(|(_, name)| name)
+    words(code).zip(words(code).skip(1)).filter(|(keyword, _)| DECLARES.contains(keyword)).map(|(_, name)| name)
 }
 
 fn is_empty_name(name: &str) -> bool {
@@ -56,17 +44,12 @@ fn is_empty_name(name: &str) -> bool {
 
 /// Whether a camel-case name holds the word as a hump of its own: `PortManager`, not `Utility`.
 fn has_hump(name: &str, word: &str) -> bool {
-    name.match_indices(word).any(|(at, _)| {
-        !name
-            .get(at + word.len()..)
-            .unwrap_or_default()
-            .starts_with(|next: char| next.is_ascii_lowercase())
-    })
+    name.match_indices(word)
+        .any(|(at, _)| !name.get(at + word.len()..).unwrap_or_default().starts_with(|next: char| next.is_ascii_lowercase()))
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|character: char| !(character.is_alphanumeric() || character == '_'))
-        .filter(|word| !word.is_empty())
+    text.split(|character: char| !(character.is_alphanumeric() || character == '_')).filter(|word| !word.is_empty())
 }
 
 fn outside(files: &[TextFile]) -> Vec<String> {
@@ -97,16 +80,9 @@ fn nothing_names_a_place_outside_the_repository() {
 
 #[test]
 fn each_shortcut_is_found_in_code_and_each_marker_in_comments() {
-    let file = |text: String| TextFile {
-        path: "storex-core/src/lib.rs".to_owned(),
-        text,
-    };
+    let file = |text: String| TextFile { path: "storex-core/src/lib.rs".to_owned(), text };
     for shortcut in SHORTCUTS {
-        assert_eq!(
-            shortcuts(&[file(format!("fn f() {{ x{shortcut} }}\n"))]).len(),
-            1,
-            "{shortcut}"
-        );
+        assert_eq!(shortcuts(&[file(format!("fn f() {{ x{shortcut} }}\n"))]).len(), 1, "{shortcut}");
         assert_eq!(shortcuts(&[file(format!("/// Not x{shortcut}.\n"))]), Vec::<String>::new());
     }
     for marker in MARKERS {
@@ -116,39 +92,17 @@ fn each_shortcut_is_found_in_code_and_each_marker_in_comments() {
 
 #[test]
 fn each_empty_name_is_found_and_longer_words_are_not() {
-    let of = |path: &str, text: &str| {
-        empty_names(&[TextFile {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        }])
-    };
-    for name in [
-        "PortManager",
-        "ManagerOfPorts",
-        "DnsHelper",
-        "StringUtils",
-        "Util",
-        "StoreImpl",
-    ] {
+    let of = |path: &str, text: &str| empty_names(&[TextFile { path: path.to_owned(), text: text.to_owned() }]);
+    for name in ["PortManager", "ManagerOfPorts", "DnsHelper", "StringUtils", "Util", "StoreImpl"] {
         assert_eq!(of("a/src/lib.rs", &format!("pub struct {name};")).len(), 1, "{name}");
     }
-    assert_eq!(
-        of("a/src/lib.rs", "struct Utility; enum Helperless {} // struct PortManager"),
-        Vec::<String>::new()
-    );
+    assert_eq!(of("a/src/lib.rs", "struct Utility; enum Helperless {} // struct PortManager"), Vec::<String>::new());
     assert_eq!(of("a/src/common.rs", "").len(), 1);
 }
 
 #[test]
 fn each_outside_place_is_found() {
     for place in OUTSIDE {
-        assert_eq!(
-            outside(&[TextFile {
-                path: "README.md".to_owned(),
-                text: format!("see {place}x")
-            }])
-            .len(),
-            1
-        );
+        assert_eq!(outside(&[TextFile { path: "README.md".to_owned(), text: format!("see {place}x") }]).len(), 1);
     }
 }

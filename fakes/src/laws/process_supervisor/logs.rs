@@ -7,21 +7,9 @@ use storex_core::{ProcessSpec, Result};
 
 pub(super) fn laws() -> Vec<Law<Workshop>> {
     vec![
-        law!(
-            "PS-20",
-            "the log holds what the process wrote to its output and its error output",
-            both_streams
-        ),
-        law!(
-            "PS-21",
-            "the tail is the last lines, oldest first, and no more than asked for",
-            tail
-        ),
-        law!(
-            "PS-22",
-            "a store without a process has no log, and a removed one none any more",
-            no_log
-        ),
+        law!("PS-20", "the log holds what the process wrote to its output and its error output", both_streams),
+        law!("PS-21", "the tail is the last lines, oldest first, and no more than asked for", tail),
+        law!("PS-22", "a store without a process has no log, and a removed one none any more", no_log),
     ]
 }
 
@@ -53,9 +41,7 @@ async fn tail(workshop: Arc<Workshop>) -> Verdict {
     spec.port = workshop.fresh().port;
     workshop.start(&spec).await?;
     let all = written(&workshop, &spec).await?;
-    ensure(all.starts_with(&first), || {
-        format!("{first:?} does not come first in {all:?}")
-    })?;
+    ensure(all.starts_with(&first), || format!("{first:?} does not come first in {all:?}"))?;
     let (store, last) = (&spec.store, all.len() - 1);
     let last = all.iter().skip(last).cloned().collect::<Vec<_>>();
     let one = workshop.supervisor.log_tail(store, 1).await?;
@@ -67,9 +53,7 @@ async fn tail(workshop: Arc<Workshop>) -> Verdict {
 async fn no_log(workshop: Arc<Workshop>) -> Verdict {
     let spec = workshop.fresh();
     let before = workshop.supervisor.log_tail(&spec.store, 10).await?;
-    ensure(before.is_empty(), || {
-        format!("a store without a process has the log {before:?}")
-    })?;
+    ensure(before.is_empty(), || format!("a store without a process has the log {before:?}"))?;
     workshop.start(&spec).await?;
     written(&workshop, &spec).await?;
     workshop.remove(&spec.store).await?;

@@ -9,29 +9,13 @@ use storex_core::{Code, ProcessSpec};
 
 pub(super) fn laws() -> Vec<Law<Workshop>> {
     vec![
-        law!(
-            "PS-01",
-            "a started process runs, has a pid and start time, and answers its specification",
-            starts
-        ),
+        law!("PS-01", "a started process runs, has a pid and start time, and answers its specification", starts),
         law!("PS-02", "a process that runs as specified is left alone", left_alone),
-        law!(
-            "PS-03",
-            "another digest of the environment file replaces the process",
-            digest_replaces
-        ),
+        law!("PS-03", "another digest of the environment file replaces the process", digest_replaces),
         law!("PS-04", "another port replaces the process", port_replaces),
         law!("PS-05", "starts of one store at the same time make one process", one_process),
-        law!(
-            "PS-06",
-            "a missing script, directory or environment file is unusable and starts nothing",
-            missing_files
-        ),
-        law!(
-            "PS-07",
-            "after the deadline nothing is started, and that is known",
-            late_start
-        ),
+        law!("PS-06", "a missing script, directory or environment file is unusable and starts nothing", missing_files),
+        law!("PS-07", "after the deadline nothing is started, and that is known", late_start),
         law!("PS-08", "a replaced process has ended", replaced_has_ended),
     ]
 }
@@ -41,18 +25,14 @@ async fn starts(workshop: Arc<Workshop>) -> Verdict {
     let facts = workshop.start(&spec).await?;
     let (pid, ticks) = identity(&facts)?;
     ensure(facts.spec == spec, || "the answer has another specification".to_owned())?;
-    ensure(facts.restarts == 0, || {
-        format!("a new process has {} restarts", facts.restarts)
-    })?;
+    ensure(facts.restarts == 0, || format!("a new process has {} restarts", facts.restarts))?;
     ensure((workshop.is_alive)(pid, ticks), || format!("process {pid} does not live"))
 }
 
 async fn left_alone(workshop: Arc<Workshop>) -> Verdict {
     let facts = workshop.running().await?;
     let again = workshop.start(&facts.spec).await?;
-    ensure(identity(&again)? == identity(&facts)?, || {
-        "an identical start replaced the process".to_owned()
-    })?;
+    ensure(identity(&again)? == identity(&facts)?, || "an identical start replaced the process".to_owned())?;
     ensure(workshop.lives(&facts)?, || "an identical start ended the process".to_owned())
 }
 
@@ -61,13 +41,9 @@ async fn digest_replaces(workshop: Arc<Workshop>) -> Verdict {
     let mut spec = facts.spec.clone();
     spec.environment_digest.push('x');
     let next = workshop.start(&spec).await?;
-    ensure(identity(&next)? != identity(&facts)?, || {
-        "the process was not replaced".to_owned()
-    })?;
+    ensure(identity(&next)? != identity(&facts)?, || "the process was not replaced".to_owned())?;
     let listed = workshop.listed(&spec.store).await?;
-    ensure(listed.is_some_and(|listed| listed.spec == spec), || {
-        "the list has another specification".to_owned()
-    })
+    ensure(listed.is_some_and(|listed| listed.spec == spec), || "the list has another specification".to_owned())
 }
 
 async fn port_replaces(workshop: Arc<Workshop>) -> Verdict {
@@ -75,13 +51,9 @@ async fn port_replaces(workshop: Arc<Workshop>) -> Verdict {
     let mut spec = facts.spec.clone();
     spec.port = workshop.fresh().port;
     let next = workshop.start(&spec).await?;
-    ensure(identity(&next)? != identity(&facts)?, || {
-        "the process was not replaced".to_owned()
-    })?;
+    ensure(identity(&next)? != identity(&facts)?, || "the process was not replaced".to_owned())?;
     let listed = workshop.listed(&spec.store).await?;
-    ensure(listed.is_some_and(|listed| listed.spec.port == spec.port), || {
-        "the list has another port".to_owned()
-    })
+    ensure(listed.is_some_and(|listed| listed.spec.port == spec.port), || "the list has another port".to_owned())
 }
 
 async fn one_process(workshop: Arc<Workshop>) -> Verdict {
@@ -91,12 +63,8 @@ async fn one_process(workshop: Arc<Workshop>) -> Verdict {
     for facts in starts {
         identities.insert(identity(&facts?)?);
     }
-    ensure(identities.len() == 1, || {
-        format!("{} processes were started", identities.len())
-    })?;
-    ensure(workshop.listed(&spec.store).await?.is_some(), || {
-        "the process is not listed".to_owned()
-    })
+    ensure(identities.len() == 1, || format!("{} processes were started", identities.len()))?;
+    ensure(workshop.listed(&spec.store).await?.is_some(), || "the process is not listed".to_owned())
 }
 
 async fn missing_files(workshop: Arc<Workshop>) -> Verdict {
@@ -111,9 +79,7 @@ async fn missing_files(workshop: Arc<Workshop>) -> Verdict {
         ensure(error.code() == Code::Unusable && !error.is_unclear(), || {
             format!("without {} the error is {error:?}", path.display())
         })?;
-        ensure(workshop.listed(&spec.store).await?.is_none(), || {
-            "what could not be started is listed".to_owned()
-        })?;
+        ensure(workshop.listed(&spec.store).await?.is_none(), || "what could not be started is listed".to_owned())?;
     }
     Ok(())
 }
@@ -124,12 +90,8 @@ async fn late_start(workshop: Arc<Workshop>) -> Verdict {
     let Err(error) = late else {
         return ensure(false, || "a process was started after the deadline".to_owned());
     };
-    ensure(error.code() == Code::Timeout && !error.is_unclear(), || {
-        format!("the error is {error:?}")
-    })?;
-    ensure(workshop.listed(&spec.store).await?.is_none(), || {
-        "what was too late is listed".to_owned()
-    })
+    ensure(error.code() == Code::Timeout && !error.is_unclear(), || format!("the error is {error:?}"))?;
+    ensure(workshop.listed(&spec.store).await?.is_none(), || "what was too late is listed".to_owned())
 }
 
 async fn replaced_has_ended(workshop: Arc<Workshop>) -> Verdict {

@@ -6,43 +6,15 @@ use storex_core::StorePackage;
 pub(super) fn laws() -> Vec<Law<dyn StoreFiles>> {
     vec![
         law!("SF-01", "of a store never heard of nothing lies there", unknown),
-        law!(
-            "SF-02",
-            "a directory that was made is found, intact and at an absolute path of its own",
-            made
-        ),
+        law!("SF-02", "a directory that was made is found, intact and at an absolute path of its own", made),
         law!("SF-03", "making a directory again changes none of its facts", again),
-        law!(
-            "SF-04",
-            "the digest follows the package: other links, another digest, and back",
-            digest_follows
-        ),
-        law!(
-            "SF-05",
-            "a link outside the closed list is refused and leaves nothing",
-            closed_list
-        ),
-        law!(
-            "SF-06",
-            "a directory other than the store's own is refused and leaves nothing",
-            own_directory
-        ),
+        law!("SF-04", "the digest follows the package: other links, another digest, and back", digest_follows),
+        law!("SF-05", "a link outside the closed list is refused and leaves nothing", closed_list),
+        law!("SF-06", "a directory other than the store's own is refused and leaves nothing", own_directory),
         law!("SF-07", "a refused change leaves the directory as it was", refused_change),
-        law!(
-            "SF-08",
-            "a directory of another store is foreign: not changed, not removed, not found",
-            foreign
-        ),
-        law!(
-            "SF-09",
-            "a removed directory is gone, removing it again succeeds, and it can be made anew",
-            removed
-        ),
-        law!(
-            "SF-10",
-            "removing a directory touches no other store and no environment file",
-            removed_alone
-        ),
+        law!("SF-08", "a directory of another store is foreign: not changed, not removed, not found", foreign),
+        law!("SF-09", "a removed directory is gone, removing it again succeeds, and it can be made anew", removed),
+        law!("SF-10", "removing a directory touches no other store and no environment file", removed_alone),
     ]
 }
 
@@ -58,20 +30,13 @@ async fn made(files: Subject) -> Verdict {
     let (one, two) = (package()?, package()?);
     let first = files.ensure_tree(&cx(&one.store_id)?, &one).await?;
     let second = files.ensure_tree(&cx(&two.store_id)?, &two).await?;
-    ensure(first.intact && first.path.is_absolute() && !first.digest.is_empty(), || {
-        format!("{first:?}")
+    ensure(first.intact && first.path.is_absolute() && !first.digest.is_empty(), || format!("{first:?}"))?;
+    ensure(first.path != second.path && first.path.ends_with(one.store_id.username().as_str()), || {
+        format!("{first:?} and {second:?}")
     })?;
-    ensure(
-        first.path != second.path && first.path.ends_with(one.store_id.username().as_str()),
-        || format!("{first:?} and {second:?}"),
-    )?;
     let found = files.find(&one.store_id).await?;
-    ensure(found.tree.as_ref() == Some(&first), || {
-        format!("made {first:?}, found {found:?}")
-    })?;
-    ensure(found.environment.is_none(), || {
-        "a directory brought an environment file".to_owned()
-    })?;
+    ensure(found.tree.as_ref() == Some(&first), || format!("made {first:?}, found {found:?}"))?;
+    ensure(found.environment.is_none(), || "a directory brought an environment file".to_owned())?;
     ensure(files.list().await?.contains(&one.store_id), || "it is not listed".to_owned())
 }
 
@@ -80,9 +45,7 @@ async fn again(files: Subject) -> Verdict {
     let first = files.ensure_tree(&cx(&package.store_id)?, &package).await?;
     let second = files.ensure_tree(&cx(&package.store_id)?, &package).await?;
     ensure(first == second, || format!("{first:?} became {second:?}"))?;
-    ensure(files.find(&package.store_id).await?.tree == Some(second), || {
-        "found otherwise".to_owned()
-    })
+    ensure(files.find(&package.store_id).await?.tree == Some(second), || "found otherwise".to_owned())
 }
 
 async fn digest_follows(files: Subject) -> Verdict {
@@ -93,9 +56,7 @@ async fn digest_follows(files: Subject) -> Verdict {
     for package in [&full, &fewer, &full] {
         let facts = files.ensure_tree(&cx(&package.store_id)?, package).await?;
         let found = files.find(&package.store_id).await?.tree;
-        ensure(facts.intact && found.as_ref() == Some(&facts), || {
-            format!("made {facts:?}, found {found:?}")
-        })?;
+        ensure(facts.intact && found.as_ref() == Some(&facts), || format!("made {facts:?}, found {found:?}"))?;
         digests.push(facts.digest);
     }
     let [first, second, third] = digests.as_slice() else {
@@ -106,26 +67,10 @@ async fn digest_follows(files: Subject) -> Verdict {
 }
 
 async fn closed_list(files: Subject) -> Verdict {
-    for bad in [
-        "",
-        ".",
-        "..",
-        "../models",
-        "/etc",
-        "models/..",
-        "Models",
-        "app.js",
-        ".storex",
-        "models\n",
-        "node_modules",
-    ] {
+    for bad in ["", ".", "..", "../models", "/etc", "models/..", "Models", "app.js", ".storex", "models\n", "node_modules"] {
         for static_asset in [false, true] {
             let mut package = package()?;
-            let list = if static_asset {
-                &mut package.symlinks.static_assets
-            } else {
-                &mut package.symlinks.core_components
-            };
+            let list = if static_asset { &mut package.symlinks.static_assets } else { &mut package.symlinks.core_components };
             list.push(bad.to_owned());
             refused(files.ensure_tree(&cx(&package.store_id)?, &package).await, Code::InvalidField)?;
             nothing(&files, &package.store_id).await?;
@@ -147,10 +92,7 @@ async fn own_directory(files: Subject) -> Verdict {
         neighbour.directory.clone(),
     ];
     for directory in others.into_iter().chain(close) {
-        let package = StorePackage {
-            directory,
-            ..package_of(&format!("{name}-10001").parse()?)
-        };
+        let package = StorePackage { directory, ..package_of(&format!("{name}-10001").parse()?) };
         refused(files.ensure_tree(&cx(&package.store_id)?, &package).await, Code::InvalidField)?;
         nothing(&files, &package.store_id).await?;
     }
@@ -172,10 +114,7 @@ async fn foreign(files: Subject) -> Verdict {
     let before = files.ensure_tree(&cx(&owner.store_id)?, &owner).await?;
     let other = package_of(&format!("{}-10002", owner.store_id.username()).parse()?);
     refused(files.ensure_tree(&cx(&other.store_id)?, &other).await, Code::ForeignObject)?;
-    refused(
-        files.remove_tree(&cx(&other.store_id)?, &other.store_id).await,
-        Code::ForeignObject,
-    )?;
+    refused(files.remove_tree(&cx(&other.store_id)?, &other.store_id).await, Code::ForeignObject)?;
     nothing(&files, &other.store_id).await?;
     let found = files.find(&owner.store_id).await?.tree;
     ensure(found.as_ref() == Some(&before), || format!("{before:?} became {found:?}"))
@@ -198,20 +137,10 @@ async fn removed_alone(files: Subject) -> Verdict {
         files.ensure_tree(&cx(&package.store_id)?, package).await?;
         files.ensure_environment(&cx(&package.store_id)?, package).await?;
     }
-    let (before, environment) = (
-        files.find(&stays.store_id).await?,
-        files.find(&gone.store_id).await?.environment,
-    );
+    let (before, environment) = (files.find(&stays.store_id).await?, files.find(&gone.store_id).await?.environment);
     files.remove_tree(&cx(&gone.store_id)?, &gone.store_id).await?;
     let left = files.find(&gone.store_id).await?;
-    ensure(
-        left.tree.is_none() && left.environment == environment && environment.is_some(),
-        || format!("left {left:?}"),
-    )?;
-    ensure(files.find(&stays.store_id).await? == before, || {
-        "another store changed".to_owned()
-    })?;
-    ensure(files.list().await?.contains(&gone.store_id), || {
-        "a store with an environment file is not listed".to_owned()
-    })
+    ensure(left.tree.is_none() && left.environment == environment && environment.is_some(), || format!("left {left:?}"))?;
+    ensure(files.find(&stays.store_id).await? == before, || "another store changed".to_owned())?;
+    ensure(files.list().await?.contains(&gone.store_id), || "a store with an environment file is not listed".to_owned())
 }

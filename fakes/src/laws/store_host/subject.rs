@@ -24,22 +24,12 @@ const FAR: Timestamp = Timestamp::constant(4_102_444_800, 0);
 impl Subject {
     /// A store on the `nth` free port.
     pub(super) async fn nth(host: &Host, nth: usize) -> Result<Self, Broken> {
-        let port = host
-            .facts()
-            .await?
-            .free_ports
-            .get(nth)
-            .copied()
-            .ok_or_else(|| Broken(format!("no {nth}th free port")))?;
+        let port = host.facts().await?.free_ports.get(nth).copied().ok_or_else(|| Broken(format!("no {nth}th free port")))?;
         let username = fresh("laws");
         let number: u64 = username.trim_start_matches("laws").parse().unwrap_or(0);
         let store: StoreId = format!("{username}-{}", 70_000 + number).parse()?;
         let operation = format!("op_{number:032x}").parse()?;
-        Ok(Self {
-            host: Arc::clone(host),
-            package: package(&store, port),
-            operation,
-        })
+        Ok(Self { host: Arc::clone(host), package: package(&store, port), operation })
     }
 
     pub(super) async fn new(host: &Host) -> Result<Self, Broken> {
@@ -51,26 +41,13 @@ impl Subject {
     }
 
     pub(super) fn name(&self, key: &str) -> Result<Hostname> {
-        self.package
-            .environment
-            .get(key)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .parse()
+        self.package.environment.get(key).and_then(Value::as_str).unwrap_or_default().parse()
     }
 
     pub(super) fn cx(&self, epoch: u64, step: usize, undo: bool) -> Result<EffectCx> {
         let effect = EffectId::of(&self.operation, step, undo);
-        let mark = Mark {
-            instance: "00ab12cd".parse()?,
-            subject: Owner::Store(self.id().digits()),
-            effect,
-        };
-        Ok(EffectCx {
-            mark,
-            epoch: Epoch(epoch),
-            deadline: FAR,
-        })
+        let mark = Mark { instance: "00ab12cd".parse()?, subject: Owner::Store(self.id().digits()), effect };
+        Ok(EffectCx { mark, epoch: Epoch(epoch), deadline: FAR })
     }
 
     /// Applies as step `step` in epoch 1.
@@ -118,11 +95,7 @@ fn package(store: &StoreId, port: Port) -> StorePackage {
         "PORT": port, "NODE_ENV": "production", "STORE_ID": store, "STORE_NAME": username, "DB_NAME": format!("store_{username}"),
         "DOMAIN": format!("{username}.laws-shop.com"), "INTERNAL_DOMAIN": format!("{username}.storex.com"),
     });
-    let environment = environment
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(key, value)| (key.clone(), value.clone()));
+    let environment = environment.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone()));
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     StorePackage {
         store_id: store.clone(),

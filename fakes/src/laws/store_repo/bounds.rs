@@ -9,11 +9,7 @@ use storex_core::{Code, Expected, Nonce, Query, StoreRepo};
 pub(super) fn laws() -> Vec<Law<dyn StoreRepo>> {
     vec![
         law!("SR-19", "an id has 1 to 255 bytes", id_bounds),
-        law!(
-            "SR-20",
-            "an index name and an index value have 1 to 255 bytes each",
-            index_bounds
-        ),
+        law!("SR-20", "an index name and an index value have 1 to 255 bytes each", index_bounds),
         law!("SR-21", "a nonce has at most 64 bytes", nonce_bounds),
     ]
 }
@@ -21,13 +17,8 @@ pub(super) fn laws() -> Vec<Law<dyn StoreRepo>> {
 async fn id_bounds(repo: Subject) -> Verdict {
     let (short, long) = (fresh("l"), fresh("id-"));
     let longest = format!("{long}{}", "é".repeat(128)).chars().rev().collect::<String>();
-    for (id, fits) in [
-        (String::new(), false),
-        (short, true),
-        (pad(&long, 255), true),
-        (pad(&long, 256), false),
-        (longest, false),
-    ] {
+    for (id, fits) in [(String::new(), false), (short, true), (pad(&long, 255), true), (pad(&long, 256), false), (longest, false)]
+    {
         let answer = insert(&repo, &document(TABLE, &id, json!(1))).await;
         if fits {
             same("a write within the bounds", &answer?, &1)?;
@@ -51,11 +42,7 @@ async fn index_bounds(repo: Subject) -> Verdict {
     }
     let write = indexed(TABLE, &fresh("bounds-"), &longest, &longest);
     insert(&repo, &write).await?;
-    same(
-        "the rows with the longest value",
-        &ids(&repo, TABLE, &Query::equals(&longest, &longest), 5).await?,
-        &vec![write.id],
-    )
+    same("the rows with the longest value", &ids(&repo, TABLE, &Query::equals(&longest, &longest), 5).await?, &vec![write.id])
 }
 
 async fn nonce_bounds(repo: Subject) -> Verdict {
@@ -63,11 +50,7 @@ async fn nonce_bounds(repo: Subject) -> Verdict {
     let answer = repo.put(&write, Expected::Absent, &Nonce(pad(&attempt, 65))).await;
     refused("a nonce of 65 bytes", answer, Code::InvalidField)?;
     same("the row afterwards", &repo.get(TABLE, &write.id).await?, &None)?;
-    same(
-        "a nonce of 64 bytes",
-        &repo.put(&write, Expected::Absent, &Nonce(pad(&attempt, 64))).await?,
-        &1,
-    )
+    same("a nonce of 64 bytes", &repo.put(&write, Expected::Absent, &Nonce(pad(&attempt, 64))).await?, &1)
 }
 
 fn pad(text: &str, bytes: usize) -> String {

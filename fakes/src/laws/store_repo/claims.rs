@@ -11,60 +11,23 @@ pub(super) fn laws() -> Vec<Law<dyn StoreRepo>> {
         law!("SR-50", "a free name is held by who claims it", free),
         law!("SR-51", "an owner may claim its name again", again),
         law!("SR-52", "a name that is held is answered with its claim", taken),
-        law!(
-            "SR-53",
-            "a claim that came too late takes nothing and changes nothing",
-            too_late
-        ),
-        law!(
-            "SR-54",
-            "a name in one namespace leaves it free in others, wherever their texts are cut",
-            namespaces
-        ),
+        law!("SR-53", "a claim that came too late takes nothing and changes nothing", too_late),
+        law!("SR-54", "a name in one namespace leaves it free in others, wherever their texts are cut", namespaces),
         law!("SR-55", "owners and names are compared exactly", exact),
         law!("SR-56", "a released name is free for others", released),
         law!("SR-57", "a release by anyone but the owner changes nothing", foreign_release),
-        law!(
-            "SR-58",
-            "a release of a free name is success, and one name is released at a time",
-            free_release
-        ),
-        law!(
-            "SR-59",
-            "of 50 owners that claim one name at once exactly one holds it, and the others are told who",
-            race
-        ),
-        law!(
-            "SR-60",
-            "the first free candidate is taken, in the order of the candidates",
-            first_free
-        ),
-        law!(
-            "SR-61",
-            "an owner that holds a candidate gets that one again, wherever it stands",
-            own_candidate
-        ),
-        law!(
-            "SR-62",
-            "when others hold all candidates, or there are none, none is taken",
-            exhausted
-        ),
+        law!("SR-58", "a release of a free name is success, and one name is released at a time", free_release),
+        law!("SR-59", "of 50 owners that claim one name at once exactly one holds it, and the others are told who", race),
+        law!("SR-60", "the first free candidate is taken, in the order of the candidates", first_free),
+        law!("SR-61", "an owner that holds a candidate gets that one again, wherever it stands", own_candidate),
+        law!("SR-62", "when others hold all candidates, or there are none, none is taken", exhausted),
         law!("SR-63", "a candidate taken is a claim like any other", real_claim),
-        law!(
-            "SR-64",
-            "20 owners at once share 12 candidates without a name given twice",
-            candidate_race
-        ),
+        law!("SR-64", "20 owners at once share 12 candidates without a name given twice", candidate_race),
     ]
 }
 
 fn claim(namespace: &str, name: &str, owner: &str) -> Claim {
-    Claim {
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-        owner: owner.to_owned(),
-        label: format!("shop of {owner}"),
-    }
+    Claim { namespace: namespace.to_owned(), name: name.to_owned(), owner: owner.to_owned(), label: format!("shop of {owner}") }
 }
 
 async fn held(repo: &Subject, claim: &Claim) -> Verdict {
@@ -72,11 +35,7 @@ async fn held(repo: &Subject, claim: &Claim) -> Verdict {
 }
 
 async fn taken_by(repo: &Subject, claim: &Claim, holder: &Claim) -> Verdict {
-    same(
-        &format!("{claim:?}"),
-        &repo.claim(claim).await?,
-        &ClaimOutcome::Taken(holder.clone()),
-    )
+    same(&format!("{claim:?}"), &repo.claim(claim).await?, &ClaimOutcome::Taken(holder.clone()))
 }
 
 async fn free(repo: Subject) -> Verdict {
@@ -94,25 +53,12 @@ async fn again(repo: Subject) -> Verdict {
 async fn taken(repo: Subject) -> Verdict {
     let mine = claim("domain", &fresh("taken-"), "a");
     held(&repo, &mine).await?;
-    taken_by(
-        &repo,
-        &Claim {
-            owner: "b".to_owned(),
-            label: "another".to_owned(),
-            ..mine.clone()
-        },
-        &mine,
-    )
-    .await
+    taken_by(&repo, &Claim { owner: "b".to_owned(), label: "another".to_owned(), ..mine.clone() }, &mine).await
 }
 
 async fn too_late(repo: Subject) -> Verdict {
     let mine = claim("domain", &fresh("late-"), "a");
-    let theirs = Claim {
-        owner: "b".to_owned(),
-        label: "another".to_owned(),
-        ..mine.clone()
-    };
+    let theirs = Claim { owner: "b".to_owned(), label: "another".to_owned(), ..mine.clone() };
     held(&repo, &mine).await?;
     for _ in 0..2 {
         taken_by(&repo, &theirs, &mine).await?;
@@ -143,36 +89,17 @@ async fn exact(repo: Subject) -> Verdict {
     let mine = claim("domain", &fresh("exact-"), "op_1a");
     held(&repo, &mine).await?;
     for owner in ["op_1", "op_1A", "op_1a ", "op_1aa", ""] {
-        taken_by(
-            &repo,
-            &Claim {
-                owner: owner.to_owned(),
-                ..mine.clone()
-            },
-            &mine,
-        )
-        .await?;
+        taken_by(&repo, &Claim { owner: owner.to_owned(), ..mine.clone() }, &mine).await?;
     }
     for name in [format!("{}x", mine.name), mine.name.to_uppercase(), format!(" {}", mine.name)] {
-        held(
-            &repo,
-            &Claim {
-                name,
-                owner: "b".to_owned(),
-                ..mine.clone()
-            },
-        )
-        .await?;
+        held(&repo, &Claim { name, owner: "b".to_owned(), ..mine.clone() }).await?;
     }
     Ok(())
 }
 
 async fn released(repo: Subject) -> Verdict {
     let mine = claim("domain", &fresh("released-"), "a");
-    let theirs = Claim {
-        owner: "b".to_owned(),
-        ..mine.clone()
-    };
+    let theirs = Claim { owner: "b".to_owned(), ..mine.clone() };
     held(&repo, &mine).await?;
     repo.release("domain", &mine.name, "a").await?;
     held(&repo, &theirs).await?;
@@ -186,15 +113,7 @@ async fn foreign_release(repo: Subject) -> Verdict {
         repo.release("domain", &mine.name, owner).await?;
     }
     repo.release("username", &mine.name, "op_1").await?;
-    taken_by(
-        &repo,
-        &Claim {
-            owner: "b".to_owned(),
-            ..mine.clone()
-        },
-        &mine,
-    )
-    .await
+    taken_by(&repo, &Claim { owner: "b".to_owned(), ..mine.clone() }, &mine).await
 }
 
 async fn free_release(repo: Subject) -> Verdict {
@@ -204,15 +123,7 @@ async fn free_release(repo: Subject) -> Verdict {
     held(&repo, &other).await?;
     repo.release("domain", &one.name, "a").await?;
     repo.release("domain", &one.name, "a").await?;
-    taken_by(
-        &repo,
-        &Claim {
-            owner: "b".to_owned(),
-            ..other.clone()
-        },
-        &other,
-    )
-    .await
+    taken_by(&repo, &Claim { owner: "b".to_owned(), ..other.clone() }, &other).await
 }
 
 async fn race(repo: Subject) -> Verdict {
@@ -229,9 +140,7 @@ async fn race(repo: Subject) -> Verdict {
         }
     }
     same("how many hold the name", &holders.len(), &1)?;
-    ensure(told.iter().all(|by| holders.contains(by)), || {
-        format!("{holders:?} holds the name, others were told {told:?}")
-    })
+    ensure(told.iter().all(|by| holders.contains(by)), || format!("{holders:?} holds the name, others were told {told:?}"))
 }
 
 fn candidates(prefix: &str, count: usize) -> Vec<String> {
@@ -267,26 +176,14 @@ async fn exhausted(repo: Subject) -> Verdict {
     for name in &names {
         held(&repo, &claim("port:local", name, "a")).await?;
     }
-    same(
-        "the candidate",
-        &repo.claim_first(&claim("port:local", "ignored", "b"), &names).await?,
-        &None,
-    )?;
-    same(
-        "the candidate of none",
-        &repo.claim_first(&claim("port:local", "ignored", "b"), &[]).await?,
-        &None,
-    )
+    same("the candidate", &repo.claim_first(&claim("port:local", "ignored", "b"), &names).await?, &None)?;
+    same("the candidate of none", &repo.claim_first(&claim("port:local", "ignored", "b"), &[]).await?, &None)
 }
 
 async fn real_claim(repo: Subject) -> Verdict {
     let names = candidates(&fresh("port-"), 2);
     let ignored = fresh("ignored-");
-    same(
-        "the candidate",
-        &repo.claim_first(&claim("port:local", &ignored, "a"), &names).await?.as_ref(),
-        &names.first(),
-    )?;
+    same("the candidate", &repo.claim_first(&claim("port:local", &ignored, "a"), &names).await?.as_ref(), &names.first())?;
     let mine = claim("port:local", &names[0], "a");
     taken_by(&repo, &claim("port:local", &names[0], "b"), &mine).await?;
     held(&repo, &mine).await?;
@@ -298,11 +195,7 @@ async fn real_claim(repo: Subject) -> Verdict {
 async fn candidate_race(repo: Subject) -> Verdict {
     let names = candidates(&fresh("port-"), 12);
     let calls = (0..20).map(|number| {
-        let (repo, names, mine) = (
-            Arc::clone(&repo),
-            names.clone(),
-            claim("port:local", "ignored", &format!("owner-{number}")),
-        );
+        let (repo, names, mine) = (Arc::clone(&repo), names.clone(), claim("port:local", "ignored", &format!("owner-{number}")));
         async move { repo.claim_first(&mine, &names).await }
     });
     let answers = at_once(calls).await?.into_iter().collect::<storex_core::Result<Vec<_>>>()?;

@@ -17,28 +17,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn laws() -> Vec<Law<dyn StoreRepo>> {
     vec![
-        law!(
-            "SR-70",
-            "a free lease is given, and nobody else gets it while it runs",
-            exclusive
-        ),
+        law!("SR-70", "a free lease is given, and nobody else gets it while it runs", exclusive),
         law!("SR-71", "a renewal keeps the epoch", renewal),
         law!("SR-72", "a renewal lasts as long as it says", prolonged),
-        law!(
-            "SR-73",
-            "after its end another holder gets the lease with a higher epoch, and the former one is refused",
-            takeover
-        ),
-        law!(
-            "SR-74",
-            "who asks again after its lease ended did not hold it: the epoch rises",
-            own_again
-        ),
-        law!(
-            "SR-75",
-            "epochs rise from lease to lease, and leases do not hinder each other",
-            epochs_rise
-        ),
+        law!("SR-73", "after its end another holder gets the lease with a higher epoch, and the former one is refused", takeover),
+        law!("SR-74", "who asks again after its lease ended did not hold it: the epoch rises", own_again),
+        law!("SR-75", "epochs rise from lease to lease, and leases do not hinder each other", epochs_rise),
         law!("SR-76", "of 50 holders that ask at once exactly one gets the lease", race),
         law!("SR-77", "a lease of any length can be asked for", any_length),
         law!("SR-80", "every watcher is woken by a write", woken_by_write),
@@ -47,28 +31,18 @@ pub(super) fn laws() -> Vec<Law<dyn StoreRepo>> {
 }
 
 fn lease(name: &str, holder: &str, duration: Duration) -> Lease {
-    Lease {
-        name: name.to_owned(),
-        holder: holder.to_owned(),
-        duration,
-    }
+    Lease { name: name.to_owned(), holder: holder.to_owned(), duration }
 }
 
 async fn given(repo: &Subject, lease: &Lease) -> Result<Epoch, Broken> {
-    repo.acquire(lease)
-        .await?
-        .ok_or_else(|| Broken(format!("{lease:?} was not given")))
+    repo.acquire(lease).await?.ok_or_else(|| Broken(format!("{lease:?} was not given")))
 }
 
 async fn exclusive(repo: Subject) -> Verdict {
     let name = fresh("lease-");
     given(&repo, &lease(&name, "a", LONG)).await?;
     for holder in ["b", "A", "aa", ""] {
-        same(
-            "the lease for another",
-            &repo.acquire(&lease(&name, holder, LONG)).await?,
-            &None,
-        )?;
+        same("the lease for another", &repo.acquire(&lease(&name, holder, LONG)).await?, &None)?;
     }
     Ok(())
 }
@@ -79,11 +53,7 @@ async fn renewal(repo: Subject) -> Verdict {
     given(&repo, &lease(&fresh("lease-"), "b", LONG)).await?;
     same("another's request", &repo.acquire(&lease(&name, "b", LONG)).await?, &None)?;
     for _ in 0..3 {
-        same(
-            "the epoch of the renewal",
-            &given(&repo, &lease(&name, "a", LONG)).await?,
-            &first,
-        )?;
+        same("the epoch of the renewal", &given(&repo, &lease(&name, "a", LONG)).await?, &first)?;
     }
     Ok(())
 }
@@ -93,11 +63,7 @@ async fn prolonged(repo: Subject) -> Verdict {
     given(&repo, &lease(&name, "a", SHORT)).await?;
     given(&repo, &lease(&name, "a", LONG)).await?;
     tokio::time::sleep(SHORT * 3).await;
-    same(
-        "the lease for another after the first end",
-        &repo.acquire(&lease(&name, "b", LONG)).await?,
-        &None,
-    )
+    same("the lease for another after the first end", &repo.acquire(&lease(&name, "b", LONG)).await?, &None)
 }
 
 /// Asks until the lease is given.
@@ -110,23 +76,15 @@ async fn wait_for(repo: &Subject, lease: &Lease) -> Result<Epoch, Broken> {
             tokio::time::sleep(SHORT / 10).await;
         }
     };
-    tokio::time::timeout(PATIENCE, asking)
-        .await
-        .unwrap_or_else(|_| Err(Broken(format!("{lease:?} was never given"))))
+    tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| Err(Broken(format!("{lease:?} was never given"))))
 }
 
 async fn takeover(repo: Subject) -> Verdict {
     let name = fresh("lease-");
     let first = given(&repo, &lease(&name, "a", SHORT)).await?;
     let second = wait_for(&repo, &lease(&name, "b", LONG)).await?;
-    ensure(second > first, || {
-        format!("the epoch went from {first} to {second} with a new holder")
-    })?;
-    same(
-        "the lease for the former holder",
-        &repo.acquire(&lease(&name, "a", LONG)).await?,
-        &None,
-    )
+    ensure(second > first, || format!("the epoch went from {first} to {second} with a new holder"))?;
+    same("the lease for the former holder", &repo.acquire(&lease(&name, "a", LONG)).await?, &None)
 }
 
 async fn own_again(repo: Subject) -> Verdict {
@@ -134,9 +92,7 @@ async fn own_again(repo: Subject) -> Verdict {
     let first = given(&repo, &lease(&name, "a", SHORT)).await?;
     tokio::time::sleep(SHORT * 3).await;
     let second = given(&repo, &lease(&name, "a", LONG)).await?;
-    ensure(second > first, || {
-        format!("the epoch went from {first} to {second} though the lease had ended")
-    })
+    ensure(second > first, || format!("the epoch went from {first} to {second} though the lease had ended"))
 }
 
 async fn epochs_rise(repo: Subject) -> Verdict {
@@ -164,19 +120,13 @@ async fn any_length(repo: Subject) -> Verdict {
     given(&repo, &lease(&none, "a", Duration::ZERO)).await?;
     given(&repo, &lease(&none, "b", LONG)).await?;
     given(&repo, &lease(&endless, "a", Duration::MAX)).await?;
-    same(
-        "an endless lease for another",
-        &repo.acquire(&lease(&endless, "b", LONG)).await?,
-        &None,
-    )
+    same("an endless lease for another", &repo.acquire(&lease(&endless, "b", LONG)).await?, &None)
 }
 
 async fn woken(watchers: [Wakeups; 2], by: &str) -> Verdict {
     for mut watcher in watchers {
         let woken = tokio::time::timeout(PATIENCE, watcher.next()).await;
-        ensure(woken == Ok(Some(())), || {
-            format!("a watcher was not woken by {by}: {woken:?}")
-        })?;
+        ensure(woken == Ok(Some(())), || format!("a watcher was not woken by {by}: {woken:?}"))?;
     }
     Ok(())
 }

@@ -12,39 +12,19 @@ const BYTE_ORDER: [&str; 8] = ["", "-", "10", "9", "Z", "a", "a-", "é"];
 
 pub(super) fn laws() -> Vec<Law<dyn StoreRepo>> {
     vec![
-        law!(
-            "SR-30",
-            "all rows of a table are listed once each by ascending id, whatever the size of the page",
-            all
-        ),
+        law!("SR-30", "all rows of a table are listed once each by ascending id, whatever the size of the page", all),
         law!("SR-31", "the last page names no next one, be it full or not", last_page),
         law!("SR-32", "a listing of nothing is one empty page", nothing),
         law!("SR-33", "a listed row is the row as it is", whole_rows),
-        law!(
-            "SR-34",
-            "an index query finds the rows with that value, of that index and table only",
-            equality
-        ),
+        law!("SR-34", "an index query finds the rows with that value, of that index and table only", equality),
         law!("SR-35", "a range of index values includes both its ends", range),
         law!("SR-36", "an open end of a range is no limit", open_range),
-        law!(
-            "SR-37",
-            "an index lists by ascending value, equal values by ascending id, over all pages",
-            index_order
-        ),
+        law!("SR-37", "an index lists by ascending value, equal values by ascending id, over all pages", index_order),
         law!("SR-38", "a range that ends before it begins is empty", inverted),
         law!("SR-39", "a write moves the row in its indexes, or takes it out", moved),
         law!("SR-40", "a row with several index values is found by each", several),
-        law!(
-            "SR-41",
-            "removing rows between pages hides no other row and shows none twice",
-            removed_between
-        ),
-        law!(
-            "SR-42",
-            "rows written between pages hide no other row and show none twice",
-            written_between
-        ),
+        law!("SR-41", "removing rows between pages hides no other row and shows none twice", removed_between),
+        law!("SR-42", "rows written between pages hide no other row and show none twice", written_between),
         law!("SR-43", "a cursor this repo did not give is refused", foreign_cursor),
         law!("SR-44", "a page of no row is refused, one of any size is not", limits),
         law!("SR-45", "a refused write leaves the indexes as they were", refused_write),
@@ -52,11 +32,7 @@ pub(super) fn laws() -> Vec<Law<dyn StoreRepo>> {
 }
 
 fn between(name: &str, from: Option<&str>, to: Option<&str>) -> Query {
-    Query::Index {
-        name: name.to_owned(),
-        from: from.map(str::to_owned),
-        to: to.map(str::to_owned),
-    }
+    Query::Index { name: name.to_owned(), from: from.map(str::to_owned), to: to.map(str::to_owned) }
 }
 
 async fn all(repo: Subject) -> Verdict {
@@ -68,9 +44,7 @@ async fn all(repo: Subject) -> Verdict {
     }
     for limit in [1, 2, 3, 8, 1000] {
         let listed = ids(&repo, table, &Query::All, limit).await?;
-        ensure(listed.is_sorted_by(|left, right| left < right), || {
-            format!("the ids do not ascend by bytes: {listed:?}")
-        })?;
+        ensure(listed.is_sorted_by(|left, right| left < right), || format!("the ids do not ascend by bytes: {listed:?}"))?;
         let mine: Vec<String> = listed.into_iter().filter(|id| id.starts_with(&prefix)).collect();
         same(&format!("the rows in pages of {limit}"), &mine, &wanted)?;
     }
@@ -82,14 +56,7 @@ async fn last_page(repo: Subject) -> Verdict {
     for number in 0..6 {
         insert(&repo, &indexed(TABLE, &fresh("last-"), &index, &number.to_string())).await?;
     }
-    for (limit, wanted) in [
-        (1, vec![1; 6]),
-        (2, vec![2, 2, 2]),
-        (3, vec![3, 3]),
-        (4, vec![4, 2]),
-        (6, vec![6]),
-        (7, vec![6]),
-    ] {
+    for (limit, wanted) in [(1, vec![1; 6]), (2, vec![2, 2, 2]), (3, vec![3, 3]), (4, vec![4, 2]), (6, vec![6]), (7, vec![6])] {
         let pages = pages(&repo, TABLE, &between(&index, None, None), limit, 10).await?;
         let sizes: Vec<usize> = pages.iter().map(Vec::len).collect();
         same(&format!("the sizes of the pages of {limit}"), &sizes, &wanted)?;
@@ -98,9 +65,7 @@ async fn last_page(repo: Subject) -> Verdict {
 }
 
 async fn nothing(repo: Subject) -> Verdict {
-    let seen = repo
-        .list(TABLE, &Query::equals(&fresh("index-"), "v"), &Page::first(3))
-        .await?;
+    let seen = repo.list(TABLE, &Query::equals(&fresh("index-"), "v"), &Page::first(3)).await?;
     same("rows of an index nobody wrote", &(seen.rows, seen.next), &(vec![], None))
 }
 
@@ -111,9 +76,7 @@ async fn whole_rows(repo: Subject) -> Verdict {
     write.body = json!({"second": true});
     repo.put(&write, Expected::Version(1), &nonce()).await?;
     let row = repo.get(TABLE, &id).await?;
-    ensure(row.as_ref().is_some_and(|row| row.version == 2), || {
-        format!("the row is {row:?}")
-    })?;
+    ensure(row.as_ref().is_some_and(|row| row.version == 2), || format!("the row is {row:?}"))?;
     let by_index = pages(&repo, TABLE, &Query::equals(&index, "v"), 5, 5).await?;
     same("the row by index", &by_index.into_iter().flatten().next(), &row)?;
     let by_id = pages(&repo, TABLE, &Query::All, 100, 1000).await?;
@@ -122,23 +85,15 @@ async fn whole_rows(repo: Subject) -> Verdict {
 
 async fn equality(repo: Subject) -> Verdict {
     let (index, other, id) = (fresh("index-"), fresh("index-"), fresh("equal-"));
-    for (suffix, name, value) in [
-        ("a", &index, "v"),
-        ("b", &index, "w"),
-        ("c", &index, "v"),
-        ("d", &other, "v"),
-        ("e", &index, "v1"),
-    ] {
+    for (suffix, name, value) in
+        [("a", &index, "v"), ("b", &index, "w"), ("c", &index, "v"), ("d", &other, "v"), ("e", &index, "v1")]
+    {
         insert(&repo, &indexed(TABLE, &format!("{id}{suffix}"), name, value)).await?;
     }
     insert(&repo, &indexed(Table::Stores, &format!("{id}f"), &index, "v")).await?;
     insert(&repo, &indexed(TABLE, &format!("{id}g"), &format!("{index}x"), "v")).await?;
     insert(&repo, &document(TABLE, &format!("{id}h"), json!(1))).await?;
-    same(
-        "the rows",
-        &ids(&repo, TABLE, &Query::equals(&index, "v"), 2).await?,
-        &vec![format!("{id}a"), format!("{id}c")],
-    )
+    same("the rows", &ids(&repo, TABLE, &Query::equals(&index, "v"), 2).await?, &vec![format!("{id}a"), format!("{id}c")])
 }
 
 /// Writes one row per text of [`BYTE_ORDER`], its index value made of it; answers the index and the ids by value.
@@ -158,11 +113,7 @@ async fn range(repo: Subject) -> Verdict {
         for last in first..by_value.len() {
             let (from, to) = (format!(".{}", BYTE_ORDER[first]), format!(".{}", BYTE_ORDER[last]));
             let seen = ids(&repo, TABLE, &between(&index, Some(&from), Some(&to)), 3).await?;
-            same(
-                &format!("the rows from {from} to {to}"),
-                &seen,
-                &by_value[first..=last].to_vec(),
-            )?;
+            same(&format!("the rows from {from} to {to}"), &seen, &by_value[first..=last].to_vec())?;
         }
     }
     let seen = ids(&repo, TABLE, &between(&index, Some(".0"), Some(".A")), 3).await?;
@@ -171,21 +122,9 @@ async fn range(repo: Subject) -> Verdict {
 
 async fn open_range(repo: Subject) -> Verdict {
     let (index, by_value) = rows_by_value(&repo).await?;
-    same(
-        "the rows up to .9",
-        &ids(&repo, TABLE, &between(&index, None, Some(".9")), 3).await?,
-        &by_value[..4].to_vec(),
-    )?;
-    same(
-        "the rows from .9",
-        &ids(&repo, TABLE, &between(&index, Some(".9"), None), 3).await?,
-        &by_value[3..].to_vec(),
-    )?;
-    same(
-        "all rows of the index",
-        &ids(&repo, TABLE, &between(&index, None, None), 3).await?,
-        &by_value,
-    )
+    same("the rows up to .9", &ids(&repo, TABLE, &between(&index, None, Some(".9")), 3).await?, &by_value[..4].to_vec())?;
+    same("the rows from .9", &ids(&repo, TABLE, &between(&index, Some(".9"), None), 3).await?, &by_value[3..].to_vec())?;
+    same("all rows of the index", &ids(&repo, TABLE, &between(&index, None, None), 3).await?, &by_value)
 }
 
 async fn index_order(repo: Subject) -> Verdict {
@@ -201,47 +140,25 @@ async fn index_order(repo: Subject) -> Verdict {
     }
     let wanted: Vec<String> = wanted.into_iter().map(|(_, id)| id).collect();
     for limit in [1, 2, 3, 5, 100] {
-        same(
-            &format!("the rows in pages of {limit}"),
-            &ids(&repo, TABLE, &between(&index, None, None), limit).await?,
-            &wanted,
-        )?;
+        same(&format!("the rows in pages of {limit}"), &ids(&repo, TABLE, &between(&index, None, None), limit).await?, &wanted)?;
     }
     Ok(())
 }
 
 async fn inverted(repo: Subject) -> Verdict {
     let (index, _) = rows_by_value(&repo).await?;
-    same(
-        "the rows from .a to .9",
-        &ids(&repo, TABLE, &between(&index, Some(".a"), Some(".9")), 3).await?,
-        &vec![],
-    )
+    same("the rows from .a to .9", &ids(&repo, TABLE, &between(&index, Some(".a"), Some(".9")), 3).await?, &vec![])
 }
 
 async fn moved(repo: Subject) -> Verdict {
     let (id, index) = (fresh("moved-"), fresh("index-"));
     let found = |value: &str| Query::equals(&index, value);
     insert(&repo, &indexed(TABLE, &id, &index, "old")).await?;
-    repo.put(&indexed(TABLE, &id, &index, "new"), Expected::Version(1), &nonce())
-        .await?;
-    same(
-        "the rows with the old value",
-        &ids(&repo, TABLE, &found("old"), 5).await?,
-        &vec![],
-    )?;
-    same(
-        "the rows with the new value",
-        &ids(&repo, TABLE, &found("new"), 5).await?,
-        &vec![id.clone()],
-    )?;
-    repo.put(&document(TABLE, &id, json!(1)), Expected::Version(2), &nonce())
-        .await?;
-    same(
-        "the rows of the index it left",
-        &ids(&repo, TABLE, &between(&index, None, None), 5).await?,
-        &vec![],
-    )
+    repo.put(&indexed(TABLE, &id, &index, "new"), Expected::Version(1), &nonce()).await?;
+    same("the rows with the old value", &ids(&repo, TABLE, &found("old"), 5).await?, &vec![])?;
+    same("the rows with the new value", &ids(&repo, TABLE, &found("new"), 5).await?, &vec![id.clone()])?;
+    repo.put(&document(TABLE, &id, json!(1)), Expected::Version(2), &nonce()).await?;
+    same("the rows of the index it left", &ids(&repo, TABLE, &between(&index, None, None), 5).await?, &vec![])
 }
 
 async fn several(repo: Subject) -> Verdict {
@@ -252,11 +169,7 @@ async fn several(repo: Subject) -> Verdict {
     write.indexes.insert(other.clone(), "3".to_owned());
     repo.put(&write, Expected::Version(1), &nonce()).await?;
     for (index, value) in [(one, "1"), (other, "3")] {
-        same(
-            "the rows",
-            &ids(&repo, TABLE, &Query::equals(&index, value), 5).await?,
-            &vec![id.clone()],
-        )?;
+        same("the rows", &ids(&repo, TABLE, &Query::equals(&index, value), 5).await?, &vec![id.clone()])?;
     }
     Ok(())
 }
@@ -279,21 +192,8 @@ async fn removed_between(repo: Subject) -> Verdict {
     for number in [0, 3, 4] {
         repo.delete(TABLE, &wanted[number], 1).await?;
     }
-    let rest = repo
-        .list(
-            TABLE,
-            &query,
-            &Page {
-                after: first.next,
-                limit: 100,
-            },
-        )
-        .await?;
-    same(
-        "the rest of the listing",
-        &rest.rows.into_iter().map(|row| row.id).collect(),
-        &wanted[5..].to_vec(),
-    )
+    let rest = repo.list(TABLE, &query, &Page { after: first.next, limit: 100 }).await?;
+    same("the rest of the listing", &rest.rows.into_iter().map(|row| row.id).collect(), &wanted[5..].to_vec())
 }
 
 async fn written_between(repo: Subject) -> Verdict {
@@ -303,18 +203,7 @@ async fn written_between(repo: Subject) -> Verdict {
     for value in ["0", "1", "2", "9"] {
         insert(&repo, &indexed(TABLE, &fresh("between-"), &index, value)).await?;
     }
-    let listed = first.rows.into_iter().chain(
-        repo.list(
-            TABLE,
-            &query,
-            &Page {
-                after: first.next,
-                limit: 100,
-            },
-        )
-        .await?
-        .rows,
-    );
+    let listed = first.rows.into_iter().chain(repo.list(TABLE, &query, &Page { after: first.next, limit: 100 }).await?.rows);
     let mine: Vec<String> = listed.map(|row| row.id).filter(|id| wanted.contains(id)).collect();
     same("the rows that were there all the time", &mine, &wanted)
 }
@@ -323,15 +212,8 @@ async fn foreign_cursor(repo: Subject) -> Verdict {
     let (index, _) = ten_rows(&repo).await?;
     for query in [Query::All, between(&index, None, None)] {
         for cursor in ["", "nonsense", "0", "[]", "{}", "AAAA", "é"] {
-            let page = Page {
-                after: Some(cursor.to_owned()),
-                limit: 3,
-            };
-            refused(
-                &format!("the cursor {cursor:?}"),
-                repo.list(TABLE, &query, &page).await,
-                Code::InvalidField,
-            )?;
+            let page = Page { after: Some(cursor.to_owned()), limit: 3 };
+            refused(&format!("the cursor {cursor:?}"), repo.list(TABLE, &query, &page).await, Code::InvalidField)?;
         }
     }
     Ok(())
@@ -340,39 +222,18 @@ async fn foreign_cursor(repo: Subject) -> Verdict {
 async fn limits(repo: Subject) -> Verdict {
     let (index, wanted) = ten_rows(&repo).await?;
     for query in [Query::All, between(&index, None, None)] {
-        refused(
-            "a page of no row",
-            repo.list(TABLE, &query, &Page::first(0)).await,
-            Code::InvalidField,
-        )?;
+        refused("a page of no row", repo.list(TABLE, &query, &Page::first(0)).await, Code::InvalidField)?;
     }
-    let rows = repo
-        .list(TABLE, &between(&index, None, None), &Page::first(usize::MAX))
-        .await?
-        .rows;
+    let rows = repo.list(TABLE, &between(&index, None, None), &Page::first(usize::MAX)).await?.rows;
     same("a page of any size", &rows.into_iter().map(|row| row.id).collect(), &wanted)
 }
 
 async fn refused_write(repo: Subject) -> Verdict {
     let (id, index) = (fresh("refused-"), fresh("index-"));
     insert(&repo, &indexed(TABLE, &id, &index, "old")).await?;
-    let late = repo
-        .put(&indexed(TABLE, &id, &index, "new"), Expected::Version(7), &nonce())
-        .await;
+    let late = repo.put(&indexed(TABLE, &id, &index, "new"), Expected::Version(7), &nonce()).await;
     refused("a write by another version", late, Code::VersionConflict)?;
-    refused(
-        "a removal by another version",
-        repo.delete(TABLE, &id, 7).await,
-        Code::VersionConflict,
-    )?;
-    same(
-        "the rows with the value",
-        &ids(&repo, TABLE, &Query::equals(&index, "old"), 5).await?,
-        &vec![id],
-    )?;
-    same(
-        "the rows with the refused value",
-        &ids(&repo, TABLE, &Query::equals(&index, "new"), 5).await?,
-        &vec![],
-    )
+    refused("a removal by another version", repo.delete(TABLE, &id, 7).await, Code::VersionConflict)?;
+    same("the rows with the value", &ids(&repo, TABLE, &Query::equals(&index, "old"), 5).await?, &vec![id])?;
+    same("the rows with the refused value", &ids(&repo, TABLE, &Query::equals(&index, "new"), 5).await?, &vec![])
 }

@@ -11,16 +11,8 @@ use storex_core::{Code, Expected, StoreRepo};
 pub(super) fn laws() -> Vec<Law<dyn StoreRepo>> {
     vec![
         law!("SR-22", "of 50 first writes at once exactly one succeeds", insert_race),
-        law!(
-            "SR-23",
-            "of 50 writes by one version at once exactly one succeeds",
-            update_race
-        ),
-        law!(
-            "SR-24",
-            "writers that read, add and retry on conflict lose no addition",
-            no_lost_update
-        ),
+        law!("SR-23", "of 50 writes by one version at once exactly one succeeds", update_race),
+        law!("SR-24", "writers that read, add and retry on conflict lose no addition", no_lost_update),
     ]
 }
 

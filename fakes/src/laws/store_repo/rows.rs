@@ -19,41 +19,17 @@ fn writing() -> Vec<Law<dyn StoreRepo>> {
         law!("SR-04", "a write replaces the whole body and all index values", replaces),
         law!("SR-05", "a document of any JSON comes back equal", any_json),
         law!("SR-06", "the same id in two tables names two rows", tables),
-        law!(
-            "SR-07",
-            "to write an existing row as absent is a conflict and changes nothing",
-            exists
-        ),
-        law!(
-            "SR-08",
-            "to write an absent row by version is a conflict and makes nothing",
-            missing
-        ),
-        law!(
-            "SR-09",
-            "to write by another version, older or newer, is a conflict and changes nothing",
-            stale
-        ),
+        law!("SR-07", "to write an existing row as absent is a conflict and changes nothing", exists),
+        law!("SR-08", "to write an absent row by version is a conflict and makes nothing", missing),
+        law!("SR-09", "to write by another version, older or newer, is a conflict and changes nothing", stale),
     ]
 }
 
 fn repeating_and_removing() -> Vec<Law<dyn StoreRepo>> {
     vec![
-        law!(
-            "SR-10",
-            "a first write repeated with its nonce answers its version and changes nothing",
-            repeated_insert
-        ),
-        law!(
-            "SR-11",
-            "a later write repeated with its nonce answers its version and changes nothing",
-            repeated_update
-        ),
-        law!(
-            "SR-12",
-            "a repetition after somebody else's later write is a conflict and changes nothing",
-            overtaken
-        ),
+        law!("SR-10", "a first write repeated with its nonce answers its version and changes nothing", repeated_insert),
+        law!("SR-11", "a later write repeated with its nonce answers its version and changes nothing", repeated_update),
+        law!("SR-12", "a repetition after somebody else's later write is a conflict and changes nothing", overtaken),
         law!(
             "SR-13",
             "a refused write leaves the row's nonce: the last write can still be repeated, the refused one not",
@@ -61,11 +37,7 @@ fn repeating_and_removing() -> Vec<Law<dyn StoreRepo>> {
         ),
         law!("SR-14", "a nonce counts for its own row only", nonce_of_another_row),
         law!("SR-15", "a row removed by its version is gone", removed),
-        law!(
-            "SR-16",
-            "to remove by another version is a conflict and changes nothing",
-            removed_stale
-        ),
+        law!("SR-16", "to remove by another version is a conflict and changes nothing", removed_stale),
         law!("SR-17", "to remove what is absent is success", removed_absent),
         law!("SR-18", "a row written again after its removal starts at version 1", reborn),
     ]
@@ -95,11 +67,7 @@ async fn rises(repo: Subject) -> Verdict {
     for wanted in 2..=5 {
         version = repo.put(&write, Expected::Version(version), &nonce()).await?;
         same("the answered version", &version, &wanted)?;
-        same(
-            "the stored version",
-            &repo.get(TABLE, &write.id).await?.map(|row| row.version),
-            &Some(wanted),
-        )?;
+        same("the stored version", &repo.get(TABLE, &write.id).await?.map(|row| row.version), &Some(wanted))?;
     }
     Ok(())
 }
@@ -120,24 +88,12 @@ async fn any_json(repo: Subject) -> Verdict {
     let numbers = json!([0, -1, i64::MIN, u64::MAX, 0.5, 0.1, -2.5e-3, 1e300]);
     let texts = json!(["", "é 漢 🦀", "line\nbreak \"quoted\" \\ \u{0} \u{7f}", "$set", "a.b"]);
     let keys = json!({"": 1, "a.b": 2, "$where": 3, "_id": 4, "é": 5});
-    for body in [
-        json!(null),
-        json!(true),
-        json!("text"),
-        json!([]),
-        json!({}),
-        numbers,
-        texts,
-        keys,
-        json!({"a": [{"b": [[null]]}]}),
-    ] {
+    for body in
+        [json!(null), json!(true), json!("text"), json!([]), json!({}), numbers, texts, keys, json!({"a": [{"b": [[null]]}]})]
+    {
         let write = document(TABLE, &fresh("json-"), body);
         insert(&repo, &write).await?;
-        same(
-            "the body",
-            &repo.get(TABLE, &write.id).await?.map(|row| row.body),
-            &Some(write.body),
-        )?;
+        same("the body", &repo.get(TABLE, &write.id).await?.map(|row| row.body), &Some(write.body))?;
     }
     Ok(())
 }
@@ -145,18 +101,10 @@ async fn any_json(repo: Subject) -> Verdict {
 async fn tables(repo: Subject) -> Verdict {
     let id = fresh("tables-");
     for table in Table::ALL {
-        same(
-            "the first version",
-            &insert(&repo, &document(*table, &id, json!(table.as_str()))).await?,
-            &1,
-        )?;
+        same("the first version", &insert(&repo, &document(*table, &id, json!(table.as_str()))).await?, &1)?;
     }
     for table in Table::ALL {
-        same(
-            "the body",
-            &repo.get(*table, &id).await?.map(|row| row.body),
-            &Some(json!(table.as_str())),
-        )?;
+        same("the body", &repo.get(*table, &id).await?.map(|row| row.body), &Some(json!(table.as_str())))?;
     }
     Ok(())
 }
@@ -170,11 +118,7 @@ pub(super) async fn unchanged(repo: &Subject, id: &str, version: u64, body: Valu
 async fn exists(repo: Subject) -> Verdict {
     let id = fresh("exists-");
     insert(&repo, &document(TABLE, &id, json!(1))).await?;
-    refused(
-        "a second first write",
-        insert(&repo, &document(TABLE, &id, json!(2))).await,
-        Code::VersionConflict,
-    )?;
+    refused("a second first write", insert(&repo, &document(TABLE, &id, json!(2))).await, Code::VersionConflict)?;
     unchanged(&repo, &id, 1, json!(1)).await
 }
 
@@ -190,12 +134,9 @@ async fn missing(repo: Subject) -> Verdict {
 async fn stale(repo: Subject) -> Verdict {
     let id = fresh("stale-");
     insert(&repo, &document(TABLE, &id, json!(1))).await?;
-    repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &nonce())
-        .await?;
+    repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &nonce()).await?;
     for version in [0, 1, 3, u64::MAX] {
-        let answer = repo
-            .put(&document(TABLE, &id, json!(3)), Expected::Version(version), &nonce())
-            .await;
+        let answer = repo.put(&document(TABLE, &id, json!(3)), Expected::Version(version), &nonce()).await;
         refused("a write by another version", answer, Code::VersionConflict)?;
     }
     unchanged(&repo, &id, 2, json!(2)).await
@@ -215,9 +156,7 @@ async fn repeated_update(repo: Subject) -> Verdict {
     let (id, attempt) = (fresh("repeated-"), nonce());
     insert(&repo, &document(TABLE, &id, json!(1))).await?;
     for _ in 0..3 {
-        let answer = repo
-            .put(&document(TABLE, &id, json!(2)), Expected::Version(1), &attempt)
-            .await?;
+        let answer = repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &attempt).await?;
         same("the write and its repetitions", &answer, &2)?;
     }
     unchanged(&repo, &id, 2, json!(2)).await
@@ -226,13 +165,9 @@ async fn repeated_update(repo: Subject) -> Verdict {
 async fn overtaken(repo: Subject) -> Verdict {
     let (id, attempt) = (fresh("overtaken-"), nonce());
     insert(&repo, &document(TABLE, &id, json!(1))).await?;
-    repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &attempt)
-        .await?;
-    repo.put(&document(TABLE, &id, json!(3)), Expected::Version(2), &nonce())
-        .await?;
-    let answer = repo
-        .put(&document(TABLE, &id, json!(2)), Expected::Version(1), &attempt)
-        .await;
+    repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &attempt).await?;
+    repo.put(&document(TABLE, &id, json!(3)), Expected::Version(2), &nonce()).await?;
+    let answer = repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &attempt).await;
     refused("a repetition after a later write", answer, Code::VersionConflict)?;
     unchanged(&repo, &id, 3, json!(3)).await
 }
@@ -251,11 +186,7 @@ async fn refused_nonce(repo: Subject) -> Verdict {
 async fn nonce_of_another_row(repo: Subject) -> Verdict {
     let (one, other, attempt) = (fresh("nonce-a-"), fresh("nonce-b-"), nonce());
     for id in [&one, &other] {
-        same(
-            "a first write",
-            &repo.put(&document(TABLE, id, json!(id)), Expected::Absent, &attempt).await?,
-            &1,
-        )?;
+        same("a first write", &repo.put(&document(TABLE, id, json!(id)), Expected::Absent, &attempt).await?, &1)?;
     }
     unchanged(&repo, &one, 1, json!(one)).await?;
     unchanged(&repo, &other, 1, json!(other)).await
@@ -268,11 +199,7 @@ async fn removed(repo: Subject) -> Verdict {
     }
     repo.delete(TABLE, &id, 1).await?;
     same("the row", &repo.get(TABLE, &id).await?, &None)?;
-    same(
-        "the rows of its index",
-        &ids(&repo, TABLE, &Query::equals(&index, "v"), 10).await?,
-        &vec![other],
-    )?;
+    same("the rows of its index", &ids(&repo, TABLE, &Query::equals(&index, "v"), 10).await?, &vec![other])?;
     let all = ids(&repo, TABLE, &Query::All, 100).await?;
     ensure(!all.contains(&id), || "the removed row is still listed".to_owned())
 }
@@ -280,14 +207,9 @@ async fn removed(repo: Subject) -> Verdict {
 async fn removed_stale(repo: Subject) -> Verdict {
     let id = fresh("removed-");
     insert(&repo, &document(TABLE, &id, json!(1))).await?;
-    repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &nonce())
-        .await?;
+    repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &nonce()).await?;
     for version in [0, 1, 3] {
-        refused(
-            "a removal by another version",
-            repo.delete(TABLE, &id, version).await,
-            Code::VersionConflict,
-        )?;
+        refused("a removal by another version", repo.delete(TABLE, &id, version).await, Code::VersionConflict)?;
     }
     unchanged(&repo, &id, 2, json!(2)).await
 }
