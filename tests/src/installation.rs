@@ -114,7 +114,7 @@ impl Installation {
     pub fn rest(&self, operation: &str) -> Result<Value, Failure> {
         for _ in 0..5 {
             let (_, _, view) = self.api("GET", &format!("{operation}?wait=60"), None)?;
-            if view["done"] == true {
+            if view.get("done") == Some(&Value::Bool(true)) {
                 return Ok(view);
             }
         }

@@ -1,6 +1,6 @@
 //! What `storex up` promises beyond the demo: stores that do not serve, busy ports, a directory in use, a restart.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use serde_json::json;
 use std::net::{Ipv4Addr, TcpListener};
