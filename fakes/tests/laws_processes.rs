@@ -1,5 +1,7 @@
 //! The laws of `ProcessSupervisor` on the twin, and on twins with one defect each: every law must be failed by at least one of them.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -182,7 +184,9 @@ impl ProcessSupervisor for Defective {
     async fn list(&self) -> Result<Vec<ProcessFacts>> {
         let mut all = self.twin.list().await?;
         if self.defect == Defect::ListsWrongly {
-            all.iter_mut().for_each(|facts| facts.spec.max_memory_bytes += 1);
+            for facts in &mut all {
+                facts.spec.max_memory_bytes += 1;
+            }
         }
         Ok(all)
     }

@@ -195,7 +195,7 @@ async fn sweep_create(blind: bool) -> (usize, usize, Vec<String>) {
                 Ok(true) => there += 1,
                 Ok(false) => gone += 1,
                 Err(how) => {
-                    broken.push(format!("{hit:?} at call {index} {} {}: {how}", points[index].name, points[index].subject))
+                    broken.push(format!("{hit:?} at call {index} {} {}: {how}", points[index].name, points[index].subject));
                 }
             }
         }
