@@ -19,8 +19,10 @@ pub use options::{Ports, UpOptions};
 
 use crate::ApiToken;
 use std::future::Future;
+use std::pin::pin;
 use storex_core::{Result, Secret};
 use storex_fakes::FaultScript;
+use tokio::net::TcpListener;
 
 /// One role of `storex serve`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,29 +52,46 @@ pub async fn run(
         Some(listener) => Some(simulator::Role::start(&dir, &options, listener, &script).await?),
         None => None,
     };
-    let agent = agent::Role::start(&dir, &options, listeners.agent).await?;
-    let edge = match &simulator {
-        Some(simulator) => simulator.edge(),
-        None => options.cloudflare()?,
-    };
-    let started = controller::Role::start(
-        &dir,
-        &options,
-        listeners.controller,
-        agent.address(),
-        edge,
-        simulator.is_some().then(|| script.clone()),
-    );
-    let outcome = match started.await {
-        Ok(controller) => serve_until(&dir, &options, controller, simulator.is_some(), shutdown, ready).await,
+    let outcome = match agent::Role::start(&dir, &options, listeners.agent).await {
+        Ok(agent) => {
+            let faults = simulator.is_some().then_some(script);
+            let edge = simulator.as_ref().map(simulator::Role::edge);
+            let outcome = with_controller(&dir, &options, listeners.controller, &agent, edge, faults, shutdown, ready).await;
+            outcome.and(agent.stop().await)
+        }
         Err(error) => Err(error),
     };
-    let stopped = agent.stop().await;
     if let Some(simulator) = simulator {
         simulator.stop().await;
     }
     dir.forget_announcement();
-    outcome.and(stopped)
+    outcome
+}
+
+/// Starts the controller and serves until `shutdown`, which also ends a start that waits for Cloudflare.
+#[expect(clippy::too_many_arguments, reason = "the parts of one installation, each named once")]
+async fn with_controller(
+    dir: &DataDir,
+    options: &UpOptions,
+    listener: TcpListener,
+    agent: &agent::Role,
+    edge: Option<Edge>,
+    faults: Option<FaultScript>,
+    shutdown: impl Future<Output = ()> + Send,
+    ready: impl FnOnce(&Announced) + Send,
+) -> Result<()> {
+    let mut shutdown = pin!(shutdown);
+    let simulated = edge.is_some();
+    let edge = match edge {
+        Some(edge) => edge,
+        None => options.cloudflare()?,
+    };
+    let controller = tokio::select! {
+        biased;
+        () = &mut shutdown => return Ok(()),
+        started = controller::Role::start(dir, options, listener, agent.address(), edge, faults) => started?,
+    };
+    serve_until(dir, options, controller, simulated, shutdown, ready).await
 }
 
 async fn serve_until(
@@ -135,7 +154,12 @@ pub async fn serve(
             };
             let listener = listen::one("controller", options.ports.controller).await?;
             let agent = (std::net::Ipv4Addr::LOCALHOST, options.ports.agent).into();
-            let controller = controller::Role::start(&dir, &options, listener, agent, edge, None).await?;
+            let mut shutdown = pin!(shutdown);
+            let controller = tokio::select! {
+                biased;
+                () = &mut shutdown => return Ok(()),
+                started = controller::Role::start(&dir, &options, listener, agent, edge, None) => started?,
+            };
             let outcome = tokio::select! {
                 biased;
                 () = shutdown => Ok(()),

@@ -4,6 +4,8 @@
 
 use serde_json::json;
 use std::net::{Ipv4Addr, TcpListener};
+use storex_core::Code;
+use storex_server::up::{RoleName, UpOptions, serve};
 use storex_tests::installation::{Installation, directory, header, options};
 use storex_tests::process::living_in;
 
@@ -83,6 +85,19 @@ fn a_busy_port_is_named() {
         let error = Installation::start(options.clone()).unwrap_err().to_string();
         assert!(error.starts_with("port_busy") && error.contains(&port.to_string()), "{name}: {error}");
         drop(held);
+    }
+    assert_eq!(living_in(dir.path()), Vec::<u32>::new());
+}
+
+#[test]
+fn a_role_without_its_token_refuses_to_start_and_leaves_nothing_running() {
+    let dir = directory().unwrap();
+    for role in [RoleName::Agent, RoleName::Controller] {
+        let options = UpOptions { make_tokens: false, ..options(dir.path(), "examples/store-core", 26_500).unwrap() };
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let error = runtime.block_on(serve(role, options, std::future::pending(), |_| {})).unwrap_err();
+        assert_eq!(error.code(), Code::Unusable, "{error}");
+        assert!(error.message().contains(".token"), "{error}");
     }
     assert_eq!(living_in(dir.path()), Vec::<u32>::new());
 }

@@ -14,9 +14,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use storex_agent::{Agent, AgentBuilder, Listening};
 use storex_core::{
-    Code, Committed, EffectCx, EffectId, EnvironmentFacts, Epoch, Error, FilesFacts, Hostname, Mark, OperationId, Part, Port,
-    ProcessFacts, ProcessSpec, ProcessSupervisor, ProxyWriter, Result, RouteTable, StoreFiles, StoreHost, StoreId, StorePackage,
-    Subject, SupervisorInfo, SystemClock, TreeFacts,
+    Clock, Code, Committed, EffectCx, EffectId, EnvironmentFacts, Epoch, Error, FilesFacts, Hostname, Mark, OperationId, Part,
+    Port, ProcessFacts, ProcessSpec, ProcessSupervisor, ProxyWriter, Result, RouteTable, StoreFiles, StoreHost, StoreId,
+    StorePackage, Subject, SupervisorInfo, SystemClock, TreeFacts,
 };
 use storex_fakes::{FaultScript, MemoryFiles, MemoryProcesses, MemoryProxy};
 
@@ -49,7 +49,13 @@ impl Machine {
 
     /// An agent that is not open yet, quick enough for tests.
     pub(crate) fn builder(&self) -> AgentBuilder {
-        self.builder_over(Arc::new(self.files.clone()), Arc::new(self.processes.clone()), Arc::new(self.proxy.clone()))
+        self.builder_by(Arc::new(SystemClock))
+    }
+
+    /// The same, by this clock.
+    pub(crate) fn builder_by(&self, clock: Arc<dyn Clock>) -> AgentBuilder {
+        let proxy = Arc::new(self.proxy.clone());
+        self.quick(Agent::builder(Arc::new(self.files.clone()), Arc::new(self.processes.clone()), proxy, clock))
     }
 
     /// The same, with every mutating call of files, processes and router under the fault script.
@@ -58,19 +64,12 @@ impl Machine {
         let files = Scripted { inner: self.files.clone(), script: script() };
         let processes = Scripted { inner: self.processes.clone(), script: script() };
         let proxy = Scripted { inner: self.proxy.clone(), script: script() };
-        self.builder_over(Arc::new(files), Arc::new(processes), Arc::new(proxy))
+        self.quick(Agent::builder(Arc::new(files), Arc::new(processes), Arc::new(proxy), Arc::new(SystemClock)))
     }
 
-    fn builder_over(
-        &self,
-        files: Arc<dyn StoreFiles>,
-        processes: Arc<dyn ProcessSupervisor>,
-        proxy: Arc<dyn ProxyWriter>,
-    ) -> AgentBuilder {
-        Agent::builder(files, processes, proxy, Arc::new(SystemClock))
-            .debounce(Duration::from_millis(2))
-            .start_limit(Duration::from_millis(500))
-            .listening(Arc::new(self.sockets.clone()))
+    fn quick(&self, builder: AgentBuilder) -> AgentBuilder {
+        let builder = builder.debounce(Duration::from_millis(2)).start_limit(Duration::from_millis(500));
+        builder.listening(Arc::new(self.sockets.clone()))
     }
 
     pub(crate) async fn agent(&self) -> Agent {

@@ -98,11 +98,16 @@ impl StoreView {
             username,
             state: store.state,
             details: store.details,
-            created_at: store.created_at,
-            updated_at: store.updated_at,
+            created_at: whole_seconds(store.created_at),
+            updated_at: whole_seconds(store.updated_at),
             operation: store.operation,
         }
     }
+}
+
+/// The specification shows times in whole seconds.
+fn whole_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 /// A page of stores.

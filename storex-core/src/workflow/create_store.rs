@@ -14,6 +14,7 @@ use crate::{
     Code, HostId, Hostname, Notification, Part, Port, RecordSpec, RecordType, Result, StoreDigits, StoreId, Subject, Table,
     Username, ZoneFacts,
 };
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -221,10 +222,15 @@ impl<'a> Known<'a> {
             port: self.port()?,
             database: database_name(&self.params.username),
             created_at: self.doc.created_at,
-            updated_at: self.doc.created_at,
+            updated_at: if state == StoreState::Active { self.last_change() } else { self.doc.created_at },
             operation: self.doc.id.clone(),
             resources: if state == StoreState::Active { self.held() } else { Vec::new() },
         })
+    }
+
+    /// When the last of the finished steps was done.
+    fn last_change(&self) -> Timestamp {
+        self.doc.steps.iter().filter_map(|step| step.ended_at).max().unwrap_or(self.doc.created_at)
     }
 
     /// What the finished steps have made, each with what it hangs on.

@@ -3,7 +3,7 @@
 use super::{DataDir, UpOptions, core_copy, secret};
 use crate::http::serve;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use storex_agent::files::{FilesSettings, UnixFiles};
@@ -26,67 +26,80 @@ const ROUTER_LOOK: Duration = Duration::from_secs(2);
 /// How long the PM2 daemon gets to answer.
 const DAEMON_LIMIT: Duration = Duration::from_secs(20);
 
+/// The programs below the agent: they outlive its process, so whoever starts them stops them.
+struct Programs {
+    processes: Arc<Pm2Processes>,
+    proxy: NginxProxy,
+}
+
+impl Programs {
+    /// Starts both or takes over what runs already; leaves neither behind when one cannot be had.
+    async fn start(host: &Path, tools: &Tools, user: Option<User>, router: SocketAddr, clock: &Arc<dyn Clock>) -> Result<Self> {
+        let processes = Pm2Processes::connect(pm2_settings(host, tools, user.clone()), Arc::clone(clock)).await?;
+        let binary = tools.nginx.clone();
+        let settings = NginxSettings { binary, prefix: host.join("nginx"), listen: router, user, workers: 2, patience: PATIENCE };
+        match NginxProxy::start(settings).await {
+            Ok(proxy) => Ok(Self { processes: Arc::new(processes), proxy }),
+            Err(error) => {
+                warn_if_left("the PM2 daemon", processes.shutdown(END_LIMIT).await);
+                Err(error)
+            }
+        }
+    }
+
+    /// Stops the router, then every process and the daemon.
+    async fn stop(&self) -> Result<()> {
+        let proxy = self.proxy.shutdown().await;
+        let processes = self.processes.shutdown(END_LIMIT).await;
+        proxy.and(processes)
+    }
+}
+
+fn warn_if_left(what: &str, outcome: Result<()>) {
+    if let Err(error) = outcome {
+        tracing::warn!(%error, "{what} may be left; the next start takes it over");
+    }
+}
+
 /// The agent, running.
 pub(super) struct Role {
     address: SocketAddr,
-    processes: Arc<Pm2Processes>,
-    proxy: NginxProxy,
+    programs: Programs,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Role {
-    /// Starts or takes over everything, and answers when every store of the ledger is back.
+    /// Starts or takes over everything, and answers when every store of the ledger is back. A start that fails leaves nothing running.
     pub(super) async fn start(dir: &DataDir, options: &UpOptions, listener: TcpListener) -> Result<Self> {
+        let token = DataDir::token(&dir.agent_token(), options.make_tokens)?;
+        let address =
+            listener.local_addr().map_err(|error| Error::new(Code::Unusable, format!("the agent's address: {error}")))?;
         let user = stores_user(dir)?;
         let tools = Tools::find(&options.tool_prefixes, &NamedTools::default())?;
         tools.check_versions(user.as_ref()).await?;
         let host = dir.folder("host", 0o711)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let core = copied_core(dir, options).await?;
-        let files = FilesSettings { root: host.clone(), core, user: user.clone() };
-        let files = blocking(move || UnixFiles::open(files)).await?;
-        let processes = Arc::new(Pm2Processes::connect(pm2_settings(&host, &tools, user.clone()), Arc::clone(&clock)).await?);
+        let settings = FilesSettings { root: host.clone(), core: copied_core(dir, options).await?, user: user.clone() };
+        let files = blocking(move || UnixFiles::open(settings)).await?;
         let router = SocketAddr::from((Ipv4Addr::LOCALHOST, options.ports.router));
-        let settings = NginxSettings {
-            binary: tools.nginx,
-            prefix: host.join("nginx"),
-            listen: router,
-            user,
-            workers: 2,
-            patience: PATIENCE,
+        let programs = Programs::start(&host, &tools, user, router, &clock).await?;
+        let agent = match converged(options, &host, files, &programs, router, &clock).await {
+            Ok(agent) => agent,
+            Err(error) => {
+                warn_if_left("a program of the agent", programs.stop().await);
+                return Err(error);
+            }
         };
-        let proxy = match NginxProxy::start(settings).await {
-            Ok(proxy) => proxy,
-            Err(error) => return Err(end(&processes, error).await),
-        };
-        let supervisor: Arc<dyn ProcessSupervisor> = processes.clone();
-        let agent = Agent::builder(Arc::new(files), supervisor, Arc::new(proxy.clone()), Arc::clone(&clock))
-            .ports(options.store_ports)
-            .router(router)
-            .start_limit(options.start_limit)
-            // The router needs about 100 ms to switch, and changes that come meanwhile go together: waiting longer gains nothing.
-            .debounce(Duration::ZERO)
-            .open(&host.join("ledger"))
-            .await?;
-        let converged = agent.converge().await?;
-        for failed in &converged.failed {
-            tracing::error!(?failed, "a store is not back");
-        }
-        let token = DataDir::token(&dir.agent_token(), options.make_tokens)?;
-        let address =
-            listener.local_addr().map_err(|error| Error::new(Code::Unusable, format!("the agent's address: {error}")))?;
         let stop = CancellationToken::new();
-        let stopped = stop.clone();
-        let service = service::router(Arc::new(agent), secret(&token));
-        let keeper = proxy.clone();
+        let (service, stopped, keeper) = (service::router(Arc::new(agent), secret(&token)), stop.clone(), programs.proxy.clone());
         let task = tokio::spawn(async move {
             tokio::select! {
                 () = serve(listener, service, stopped.cancelled_owned()) => {}
                 () = keep_alive(&keeper) => {}
             }
         });
-        Ok(Self { address, processes, proxy, stop, task })
+        Ok(Self { address, programs, stop, task })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -99,10 +112,33 @@ impl Role {
         if let Err(error) = self.task.await {
             tracing::warn!(%error, "the agent's service ended badly");
         }
-        let proxy = self.proxy.shutdown().await;
-        let processes = self.processes.shutdown(END_LIMIT).await;
-        proxy.and(processes)
+        self.programs.stop().await
     }
+}
+
+/// The agent over these programs, with every store of its ledger back.
+async fn converged(
+    options: &UpOptions,
+    host: &Path,
+    files: UnixFiles,
+    programs: &Programs,
+    router: SocketAddr,
+    clock: &Arc<dyn Clock>,
+) -> Result<Agent> {
+    let supervisor: Arc<dyn ProcessSupervisor> = programs.processes.clone();
+    let agent = Agent::builder(Arc::new(files), supervisor, Arc::new(programs.proxy.clone()), Arc::clone(clock))
+        .ports(options.store_ports)
+        .router(router)
+        .start_limit(options.start_limit)
+        // The router needs about 100 ms to switch, and changes that come meanwhile go together: waiting longer gains nothing.
+        .debounce(Duration::ZERO)
+        .open(&host.join("ledger"))
+        .await?;
+    let report = agent.converge().await?;
+    for failed in &report.failed {
+        tracing::error!(?failed, "a store is not back");
+    }
+    Ok(agent)
 }
 
 /// Starts the router again whenever it is gone. Never returns.
@@ -117,14 +153,6 @@ async fn keep_alive(proxy: &NginxProxy) {
     }
 }
 
-/// Ends the daemon that a failed start leaves behind; answers the error of the start.
-async fn end(processes: &Pm2Processes, error: Error) -> Error {
-    if let Err(second) = processes.shutdown(END_LIMIT).await {
-        tracing::warn!(error = %second, "the PM2 daemon could not be ended");
-    }
-    error
-}
-
 fn stores_user(dir: &DataDir) -> Result<Option<User>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
@@ -134,7 +162,7 @@ fn stores_user(dir: &DataDir) -> Result<Option<User>> {
     Ok(Some(user))
 }
 
-fn pm2_settings(host: &std::path::Path, tools: &Tools, user: Option<User>) -> Pm2Settings {
+fn pm2_settings(host: &Path, tools: &Tools, user: Option<User>) -> Pm2Settings {
     Pm2Settings {
         node: tools.node.clone(),
         pm2_daemon: tools.pm2_daemon.clone(),

@@ -35,6 +35,7 @@ impl Role {
         edge: Edge,
         faults: Option<FaultScript>,
     ) -> Result<Self> {
+        let admin = DataDir::token(&dir.admin_token(), options.make_tokens)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let account = discover(options, edge, &clock).await?;
         let (path, repo_clock) = (dir.path("storex.redb"), Arc::clone(&clock));
@@ -55,7 +56,7 @@ impl Role {
             .build(Settings::new(options.primary_domain.clone()))
             .await?;
         let stop = CancellationToken::new();
-        let api = router(controller.clone(), DataDir::token(&dir.admin_token(), options.make_tokens)?);
+        let api = router(controller.clone(), admin);
         let stopped = stop.clone();
         let serving = tokio::spawn(async move { serve(listener, api, stopped.cancelled_owned()).await });
         let (deliverer, stopped) = (controller.clone(), stop.clone());
