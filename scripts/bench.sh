@@ -2,5 +2,5 @@
 # Prints each figure beside its floor, both measured in the same run. Ratios count; absolute times are this machine's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# The dev profile shares its artifacts with the tests; core and fakes are optimised there, and what counts is spent in other programs and fsync.
-exec cargo bench --locked -p storex-tests --profile dev --bench main_job
+# Built as it would be deployed. What counts is spent in other programs and in fsync.
+exec cargo bench --locked -p storex-tests --bench main_job
