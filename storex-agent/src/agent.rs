@@ -109,6 +109,7 @@ impl StoreHost for Agent {
     }
 
     async fn find(&self, store: &StoreId) -> Result<Option<Deployed>> {
+        let _route_turn = self.inner.ledger.route_turn(store).await;
         let _turn = self.inner.ledger.turn(store).await;
         let found = self.inner.ledger.get(store).and_then(|entry| entry.deployed());
         Ok(self.inner.with_process_facts(found.into_iter().collect()).await.pop())

@@ -39,6 +39,7 @@ pub(crate) struct Ledger {
     keep: Duration,
     entries: Mutex<BTreeMap<StoreId, Arc<Entry>>>,
     gates: Mutex<Gates>,
+    route_gates: Mutex<Gates>,
     claims: Mutex<Claims>,
 }
 
@@ -76,6 +77,7 @@ impl Ledger {
             keep,
             entries: Mutex::new(entries),
             gates: Mutex::default(),
+            route_gates: Mutex::default(),
             claims: Mutex::new(claims),
         };
         ledger.forget_old(now)?;
@@ -89,16 +91,13 @@ impl Ledger {
 
     /// Waits for the turn of this store. Turns are given in the order in which they were asked for.
     pub(crate) async fn turn(&self, store: &StoreId) -> OwnedMutexGuard<()> {
-        let gate = {
-            let mut gates = lock(&self.gates);
-            let gate = gates.get(store).and_then(Weak::upgrade).unwrap_or_default();
-            if gates.len() > 1024 {
-                gates.retain(|_, gate| gate.strong_count() > 0);
-            }
-            gates.insert(store.clone(), Arc::downgrade(&gate));
-            gate
-        };
-        gate.lock_owned().await
+        gate(&self.gates, store).lock_owned().await
+    }
+
+    /// Waits for the turn to change this store's route, taken before [`Ledger::turn`]. The router takes its time to switch, and whoever waits for
+    /// that gives the store's turn back meanwhile.
+    pub(crate) async fn route_turn(&self, store: &StoreId) -> OwnedMutexGuard<()> {
+        gate(&self.route_gates, store).lock_owned().await
     }
 
     /// What is remembered of the store, tombstones included.
@@ -136,7 +135,9 @@ impl Ledger {
         };
         // Nobody gets a turn while the gates are locked, and whoever has one is writing that entry anew.
         let gates = lock(&self.gates);
-        let is_idle = |store: &StoreId| gates.get(store).is_none_or(|gate| gate.strong_count() == 0);
+        let route_gates = lock(&self.route_gates);
+        let is_free = |gates: &Gates, store: &StoreId| gates.get(store).is_none_or(|gate| gate.strong_count() == 0);
+        let is_idle = |store: &StoreId| is_free(&gates, store) && is_free(&route_gates, store);
         let mut entries = lock(&self.entries);
         let old = entries.values().filter(|entry| is_old(entry) && is_idle(&entry.store_id));
         for store in old.map(|entry| entry.store_id.clone()).collect::<Vec<_>>() {
@@ -203,6 +204,17 @@ fn read(path: &Path) -> Result<Entry> {
         return Err(corrupt(format!("it is about {}", entry.store_id)));
     }
     Ok(entry)
+}
+
+/// The gate of this store; one that nobody holds or waits at is forgotten in time.
+fn gate(gates: &Mutex<Gates>, store: &StoreId) -> Arc<AsyncMutex<()>> {
+    let mut gates = lock(gates);
+    let gate = gates.get(store).and_then(Weak::upgrade).unwrap_or_default();
+    if gates.len() > 1024 {
+        gates.retain(|_, gate| gate.strong_count() > 0);
+    }
+    gates.insert(store.clone(), Arc::downgrade(&gate));
+    gate
 }
 
 fn remove(path: &Path) -> Result<()> {

@@ -33,10 +33,11 @@ impl From<Error> for Failure {
 impl Inner {
     pub(super) async fn apply(&self, cx: &EffectCx, package: &StorePackage, part: Part) -> Result<PartFacts> {
         let store = &package.store_id;
-        let _turn = self.ledger.turn(store).await;
+        let _route_turn = if part == Part::Route { Some(self.ledger.route_turn(store).await) } else { None };
+        let turn = self.ledger.turn(store).await;
         self.check_deadline(cx)?;
         let share = Share::of(package, part)?;
-        let mut entry = self.ledger.get(store).map_or_else(|| Entry::new(store), |entry| (*entry).clone());
+        let mut entry = self.entry(store);
         let rose = entry.fence(cx)?;
         entry.check_not_undone(cx)?;
         if rose || self.ledger.get(store).is_none() {
@@ -45,14 +46,27 @@ impl Inner {
         if let Some(answer) = entry.applied(&cx.mark, part) {
             return Ok(answer.clone());
         }
-        let made = match self.standing_detail(&entry, part, &share).await {
-            Some(detail) => Ok(detail),
-            None => self.make(cx, package, &entry, part, &share).await,
+        if let Some(detail) = self.standing_detail(&entry, part, &share).await {
+            return self.made(cx, entry, part, share, detail).await;
+        }
+        let (made, entry, _turn) = if part == Part::Route {
+            // Other parts go on while the router switches. The route's own turn keeps everybody away who reads or changes the route.
+            drop(turn);
+            let made = self.make(cx, package, &entry, part, &share).await;
+            let turn = self.ledger.turn(store).await;
+            (made, self.entry(store), turn)
+        } else {
+            (self.make(cx, package, &entry, part, &share).await, entry, turn)
         };
         match made {
             Ok(detail) => self.made(cx, entry, part, share, detail).await,
             Err(failure) => Err(self.failed(cx, entry, part, failure).await),
         }
+    }
+
+    /// What is remembered of the store, or a fresh page.
+    pub(super) fn entry(&self, store: &StoreId) -> Entry {
+        self.ledger.get(store).map_or_else(|| Entry::new(store), |entry| (*entry).clone())
     }
 
     /// The detail of the part when it stands, made from an equal share.

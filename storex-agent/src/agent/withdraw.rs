@@ -1,14 +1,14 @@
 //! `withdraw`: fence, remember that the part is going, remove it, remember that it is gone.
 
 use super::Inner;
-use crate::ledger::Entry;
 use storex_core::{EffectCx, Part, Result, StoreId};
 
 impl Inner {
     pub(super) async fn withdraw(&self, cx: &EffectCx, store: &StoreId, part: Part) -> Result<()> {
+        let _route_turn = if part == Part::Route { Some(self.ledger.route_turn(store).await) } else { None };
         let _turn = self.ledger.turn(store).await;
         self.check_deadline(cx)?;
-        let mut entry = self.ledger.get(store).map_or_else(|| Entry::new(store), |entry| (*entry).clone());
+        let mut entry = self.entry(store);
         let rose = entry.fence(cx)?;
         let is_done = entry.withdrawn(&cx.mark, part);
         let is_known = entry.parts.contains_key(&part) || entry.doubts.contains_key(&part);

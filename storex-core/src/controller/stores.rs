@@ -5,7 +5,7 @@ use crate::operation::{Direction, OperationDoc, Step, StepState};
 use crate::record::{DomainRecord, StoreRecord, StoreState, decode};
 use crate::resource::{Claimed, ResourceKind, to_value};
 use crate::workflow::{Candidates, CreateParams, CreateStore, DeleteParams, DeleteStore};
-use crate::{Code, EntropyExt, Error, OperationId, Page, Query, Result, StoreDigits, StoreId, Table, ZoneFacts};
+use crate::{Code, EntropyExt, Error, Hostname, OperationId, Page, Query, Result, StoreDigits, StoreId, Table, ZoneFacts};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -85,12 +85,8 @@ impl Controller {
     /// Waits until the answer can be given and gives it.
     async fn answer(&self, params: &CreateParams, id: &OperationId) -> Result<StoreCreated> {
         let limit = self.settings().answer_limit;
-        let turned = |doc: &OperationDoc| doc.error.is_some();
-        let mut seen = self
-            .watch(id, limit, |doc| {
-                turned(doc) || (claimed(doc) && zone(doc).is_some_and(|known| known.is_some() || params.domain.is_none()))
-            })
-            .await;
+        let known = |doc: &OperationDoc| claimed(doc) && params.domain.as_ref().is_none_or(|name| recorded(doc, name));
+        let mut seen = self.watch(id, limit, |doc| doc.error.is_some() || known(doc)).await;
         if seen.is_none() {
             // The name servers are not known in time, or the operation was over before it could be watched.
             let row = self.providers().repo.get(Table::Operations, id.as_str()).await?;
@@ -102,7 +98,7 @@ impl Controller {
         }
         let digits = digits(&doc)
             .ok_or_else(|| Error::new(Code::Timeout, "the store's names could not be claimed in time").with("operation", id))?;
-        let nameservers = zone(&doc).flatten().map(|zone| zone.name_servers).unwrap_or_default();
+        let nameservers = zone(&doc).map(|zone| zone.name_servers).unwrap_or_default();
         Ok(StoreCreated {
             status: "success".to_owned(),
             store_id: StoreId::new(params.username.clone(), digits.parse()?),
@@ -142,8 +138,7 @@ impl Controller {
     pub async fn list_stores(&self, size: usize, token: Option<&str>) -> Result<StoreList> {
         let limit = if size == 0 { USUAL_PAGE } else { size.min(LARGEST_PAGE) };
         let page = Page { after: token.filter(|token| !token.is_empty()).map(str::to_owned), limit };
-        let rows =
-            self.providers().repo.list(Table::Stores, &Query::All, &page).await.map_err(|error| error.pointer("/page_token"))?;
+        let rows = self.providers().repo.list(Table::Stores, &Query::All, &page).await.map_err(at_page_token)?;
         let mut stores = Vec::with_capacity(rows.rows.len());
         for row in &rows.rows {
             stores.push(self.view(decode(row)?).await?);
@@ -175,6 +170,11 @@ impl Controller {
     }
 }
 
+/// A refused cursor is the request's token; anything else is not the request's fault.
+fn at_page_token(error: Error) -> Error {
+    if error.code() == Code::InvalidField { error.pointer("/page_token") } else { error }
+}
+
 /// True when every claim is held and the store's document is written.
 fn claimed(doc: &OperationDoc) -> bool {
     let of = |kind: ResourceKind| doc.steps.iter().filter(move |step| step.key.kind == kind);
@@ -182,11 +182,16 @@ fn claimed(doc: &OperationDoc) -> bool {
     of(ResourceKind::Claim).all(Step::is_settled) && store.is_some_and(Step::is_settled)
 }
 
-/// The zone, once its step is settled: `Some(None)` when the store has none.
-#[expect(clippy::option_option, reason = "not settled yet, settled without a zone, settled with one")]
-fn zone(doc: &OperationDoc) -> Option<Option<ZoneFacts>> {
-    let step = doc.steps.iter().find(|step| step.key.kind == ResourceKind::Zone && step.is_settled())?;
-    Some(step.found.as_ref().and_then(|found| ZoneFacts::deserialize(found).ok()))
+/// True when the custom domain's document is written, name servers included: a reader after the answer sees them too.
+fn recorded(doc: &OperationDoc, name: &Hostname) -> bool {
+    let key = format!("{}/{name}", Table::Domains);
+    doc.steps.iter().any(|step| step.key.name == key && step.is_settled())
+}
+
+/// The zone, once it is made.
+fn zone(doc: &OperationDoc) -> Option<ZoneFacts> {
+    let step = doc.steps.iter().find(|step| step.key.kind == ResourceKind::Zone && step.state == StepState::Done)?;
+    ZoneFacts::deserialize(step.found.as_ref()?).ok()
 }
 
 fn digits(doc: &OperationDoc) -> Option<String> {
