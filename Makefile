@@ -18,7 +18,7 @@ help:
 	@echo 'make test                                   install host tools when missing, then every test'
 	@echo 'make check                                  format, clippy, docs, structure tests'
 	@echo 'make bench                                  figures, each beside its floor from the same run'
-	@echo 'make soak                                   long runs that do not fit CI'
+	@echo 'make soak                                   long runs that do not fit CI (none yet)'
 
 # One command family everywhere (--workspace), so that build and test share their dependencies.
 build:
