@@ -20,8 +20,12 @@ pub use plan::Plan;
 pub use view::{OperationState, OperationView, StepView, TaskState, TaskView};
 
 use crate::{Result, Subject};
+use jiff::Timestamp;
 use serde_json::Value;
 use std::fmt::Debug;
+
+/// The decision of the engine, as [`next`] makes it. Given to [`crate::ControllerBuilder::decide`] by tests that must see a broken engine found out.
+pub type Decide = fn(&OperationDoc, &Facts, Timestamp, &dyn Flow) -> Vec<Move>;
 
 /// What makes one kind of operation: which value each step brings about, and whether the way back is open.
 pub trait Flow: Debug + Send + Sync + 'static {

@@ -1,7 +1,7 @@
 //! Assembling a controller.
 
 use super::{Controller, Inner, Readiness, Settings};
-use crate::operation::{Driver, Pace};
+use crate::operation::{Decide, Driver, Pace, next};
 use crate::record::{INSTANCE, InstanceRecord, decode, plain};
 use crate::resource::Providers;
 use crate::{
@@ -21,6 +21,7 @@ pub struct ControllerBuilder {
     notifier: Option<Arc<dyn Notifier>>,
     clock: Option<Arc<dyn Clock>>,
     entropy: Option<Arc<dyn Entropy>>,
+    decide: Option<Decide>,
 }
 
 impl ControllerBuilder {
@@ -66,6 +67,12 @@ impl ControllerBuilder {
         self
     }
 
+    /// Another decision than [`next`], for tests that must see a broken engine found out. Never in production.
+    pub fn decide(mut self, decide: Decide) -> Self {
+        self.decide = Some(decide);
+        self
+    }
+
     /// Builds the controller: gives the installation its identity when it has none. Nothing else is written and no operation resumed.
     ///
     /// # Errors
@@ -89,7 +96,8 @@ impl ControllerBuilder {
             longest_pause: settings.longest_pause,
             tries: settings.tries,
         };
-        let driver = Driver { holder: providers.entropy.hex(8)?, providers: providers.clone(), instance, pace };
+        let decide = self.decide.unwrap_or(next);
+        let driver = Driver { holder: providers.entropy.hex(8)?, providers: providers.clone(), instance, pace, decide };
         let readiness = RwLock::new(Readiness::waiting("the platform was not ensured yet"));
         Ok(Controller {
             inner: Arc::new(Inner {

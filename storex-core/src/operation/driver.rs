@@ -1,7 +1,7 @@
 //! The driver: one task per operation that runs the enabled moves and folds their outcomes in one at a time.
 
 use super::fold::{self, Hint, Report};
-use super::{Direction, Facts, Flow, Journal, Known, Move, OperationDoc, Step, StepState, next};
+use super::{Decide, Direction, Facts, Flow, Journal, Known, Move, OperationDoc, Step, StepState};
 use crate::resource::{Providers, Scene, implementation};
 use crate::{Code, EffectCx, EffectId, EntropyExt, Epoch, Error, InstanceId, Lease, Mark, Result, remaining};
 use futures::StreamExt;
@@ -34,6 +34,8 @@ pub(crate) struct Driver {
     /// Unique per running controller.
     pub(crate) holder: String,
     pub(crate) pace: Pace,
+    /// What decides: [`super::next`].
+    pub(crate) decide: Decide,
 }
 
 type Flight = FuturesUnordered<BoxFuture<'static, (usize, Timestamp, Report)>>;
@@ -144,7 +146,9 @@ impl Run<'_> {
         let mut changed = false;
         loop {
             let (journal, world): (Vec<Move>, Vec<Move>) =
-                next(&self.journal.doc, &self.facts, now, self.flow.as_ref()).into_iter().partition(Move::is_journal);
+                (self.driver.decide)(&self.journal.doc, &self.facts, now, self.flow.as_ref())
+                    .into_iter()
+                    .partition(Move::is_journal);
             if journal.is_empty() {
                 return (world, changed);
             }
