@@ -49,6 +49,6 @@ pub use entropy::{Entropy, EntropyExt, SystemEntropy};
 pub use error::{Certainty, Code, Entry, Error, ErrorRecord, Kind, Result};
 pub use traits::*;
 pub use value::{
-    EffectCx, EffectId, Email, Epoch, HostId, Hostname, InstanceId, Mark, OperationId, Port, PortRange, Secret, StoreDigits,
-    StoreId, Subject, Username,
+    EffectCx, EffectId, Email, Epoch, HostId, Hostname, InstanceId, Json, Mark, OperationId, Port, PortRange, Secret,
+    StoreDigits, StoreId, Subject, Username,
 };

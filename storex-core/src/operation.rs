@@ -19,9 +19,8 @@ pub use next::{Facts, Known, Move, next};
 pub use plan::Plan;
 pub use view::{OperationState, OperationView, StepView, TaskState, TaskView};
 
-use crate::{Result, Subject};
+use crate::{Json, Result, Subject};
 use jiff::Timestamp;
-use serde_json::Value;
 use std::fmt::Debug;
 
 /// The decision of the engine, as [`next`] makes it. Given to [`crate::ControllerBuilder::decide`] by tests that must see a broken engine found out.
@@ -45,5 +44,5 @@ pub trait Flow: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// `internal` when the document does not hold what the step needs.
-    fn resolve(&self, doc: &OperationDoc, step: usize) -> Result<(Option<Value>, Value)>;
+    fn resolve(&self, doc: &OperationDoc, step: usize) -> Result<(Option<Json>, Json)>;
 }

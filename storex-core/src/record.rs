@@ -1,14 +1,13 @@
 //! The documents storex keeps: plain data, written by operations, read by everybody.
 
-use crate::resource::{RecordRow, ResourceKey, to_value};
+use crate::resource::{RecordRow, ResourceKey};
 use crate::{
-    Code, Email, Error, HostId, Hostname, IngressRule, InstanceId, Notification, OperationId, Port, Result, Row, StoreDigits,
+    Email, Error, HostId, Hostname, IngressRule, InstanceId, Json, Notification, OperationId, Port, Result, Row, StoreDigits,
     StoreId, Table, TunnelFacts, Username, ZoneFacts, ZoneId,
 };
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Who owns a store.
@@ -51,9 +50,9 @@ pub struct Held {
     /// The resource.
     pub key: ResourceKey,
     /// Its value.
-    pub spec: Value,
+    pub spec: Json,
     /// What stands.
-    pub found: Option<Value>,
+    pub found: Option<Json>,
     /// Resources it hangs on; removed only after it.
     pub after: Vec<ResourceKey>,
 }
@@ -204,16 +203,15 @@ impl StoreRecord {
 
 /// A row without indexes.
 pub(crate) fn plain<T: Serialize>(table: Table, id: String, body: &T) -> Result<RecordRow> {
-    Ok(RecordRow { table, id, body: to_value(body)?, indexes: BTreeMap::new() })
+    Ok(RecordRow { table, id, body: Json::of(body)?, indexes: BTreeMap::new() })
 }
 
 /// A row listed by the time it is due.
 pub(crate) fn due<T: Serialize>(table: Table, id: String, body: &T, at: Timestamp) -> Result<RecordRow> {
-    Ok(RecordRow { table, id, body: to_value(body)?, indexes: BTreeMap::from([(DUE.to_owned(), sortable(at))]) })
+    Ok(RecordRow { table, id, body: Json::of(body)?, indexes: BTreeMap::from([(DUE.to_owned(), sortable(at))]) })
 }
 
 /// Reads the document of a row.
 pub(crate) fn decode<T: DeserializeOwned>(row: &Row) -> Result<T> {
-    T::deserialize(&row.body)
-        .map_err(|error| Error::new(Code::Corrupt, format!("the document {} cannot be read: {error}", row.id)))
+    row.body.read().map_err(|error: Error| error.with("document", &row.id))
 }

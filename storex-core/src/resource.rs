@@ -25,12 +25,12 @@ pub use zone::ZoneSpec;
 
 use crate::operation::Proof;
 use crate::{
-    Clock, Code, DomainProvider, EffectCx, Entropy, Error, HostId, Hosts, OperationId, Result, StoreHost, StoreRepo, TunnelRoutes,
+    Clock, Code, DomainProvider, EffectCx, Entropy, Error, HostId, Hosts, Json, OperationId, Result, StoreHost, StoreRepo,
+    TunnelRoutes,
 };
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 use std::time::Duration;
@@ -218,25 +218,9 @@ pub(crate) trait Resource: Debug + Send + Sync + 'static {
 #[async_trait]
 pub(crate) trait AnyResource: Debug + Send + Sync {
     fn late_effect_window(&self, providers: &Providers) -> Duration;
-    async fn observe(&self, scene: &Scene, spec: &Value, found: Option<&Value>) -> Result<Seen<Value>>;
-    async fn bring(&self, scene: &Scene, spec: &Value, from: Option<&Value>) -> Result<Value>;
-    async fn remove(&self, scene: &Scene, spec: &Value, found: Option<&Value>) -> Result<Removal>;
-}
-
-fn read<T: DeserializeOwned>(value: &Value) -> Result<T> {
-    T::deserialize(value).map_err(|error| Error::new(Code::Corrupt, format!("a journaled value cannot be read: {error}")))
-}
-
-fn write<T: Serialize>(value: &T) -> Result<Value> {
-    to_value(value)
-}
-
-/// A value as JSON.
-///
-/// # Errors
-/// `internal` when the value has no JSON form.
-pub(crate) fn to_value<T: Serialize>(value: &T) -> Result<Value> {
-    serde_json::to_value(value).map_err(|error| Error::new(Code::Internal, format!("a value has no JSON form: {error}")))
+    async fn observe(&self, scene: &Scene, spec: &Json, found: Option<&Json>) -> Result<Seen<Json>>;
+    async fn bring(&self, scene: &Scene, spec: &Json, from: Option<&Json>) -> Result<Json>;
+    async fn remove(&self, scene: &Scene, spec: &Json, found: Option<&Json>) -> Result<Removal>;
 }
 
 #[async_trait]
@@ -245,24 +229,24 @@ impl<R: Resource> AnyResource for R {
         Resource::late_effect_window(self, providers)
     }
 
-    async fn observe(&self, scene: &Scene, spec: &Value, found: Option<&Value>) -> Result<Seen<Value>> {
-        let found = found.map(read).transpose()?;
-        Ok(match Resource::observe(self, scene, &read(spec)?, found.as_ref()).await? {
+    async fn observe(&self, scene: &Scene, spec: &Json, found: Option<&Json>) -> Result<Seen<Json>> {
+        let found = found.map(Json::read).transpose()?;
+        Ok(match Resource::observe(self, scene, &spec.read()?, found.as_ref()).await? {
             Seen::Absent => Seen::Absent,
-            Seen::Ours { found, complete } => Seen::Ours { found: write(&found)?, complete },
+            Seen::Ours { found, complete } => Seen::Ours { found: Json::of(&found)?, complete },
             Seen::Foreign(what) => Seen::Foreign(what),
             Seen::Repeatable => Seen::Repeatable,
         })
     }
 
-    async fn bring(&self, scene: &Scene, spec: &Value, from: Option<&Value>) -> Result<Value> {
-        let from = from.map(read).transpose()?;
-        write(&Resource::bring(self, scene, &read(spec)?, from.as_ref()).await?)
+    async fn bring(&self, scene: &Scene, spec: &Json, from: Option<&Json>) -> Result<Json> {
+        let from = from.map(Json::read).transpose()?;
+        Json::of(&Resource::bring(self, scene, &spec.read()?, from.as_ref()).await?)
     }
 
-    async fn remove(&self, scene: &Scene, spec: &Value, found: Option<&Value>) -> Result<Removal> {
-        let found = found.map(read).transpose()?;
-        Resource::remove(self, scene, &read(spec)?, found.as_ref()).await
+    async fn remove(&self, scene: &Scene, spec: &Json, found: Option<&Json>) -> Result<Removal> {
+        let found = found.map(Json::read).transpose()?;
+        Resource::remove(self, scene, &spec.read()?, found.as_ref()).await
     }
 }
 

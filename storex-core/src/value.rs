@@ -3,6 +3,7 @@
 mod email;
 mod hostname;
 mod id;
+mod json;
 mod mark;
 mod port;
 mod secret;
@@ -11,6 +12,7 @@ mod username;
 pub use email::Email;
 pub use hostname::Hostname;
 pub use id::{Epoch, HostId, InstanceId, OperationId, StoreDigits, StoreId};
+pub use json::Json;
 pub use mark::{EffectCx, EffectId, Mark, Subject};
 pub use port::{Port, PortRange};
 pub use secret::Secret;

@@ -27,8 +27,7 @@ pub(crate) fn flow(name: &str) -> Result<Arc<dyn Flow>> {
 }
 
 fn params<T: DeserializeOwned>(doc: &OperationDoc) -> Result<T> {
-    T::deserialize(&doc.params)
-        .map_err(|error| Error::new(Code::Corrupt, format!("the parameters of {} cannot be read: {error}", doc.id)))
+    doc.params.read().map_err(|error: Error| error.with("operation", &doc.id))
 }
 
 fn missing(what: &str) -> Error {

@@ -43,7 +43,7 @@ const STRIKES: [Strike; 6] = [
 /// Operations of the flow, by id.
 async fn operations(world: &World, flow: &str) -> Vec<OperationId> {
     let rows = world.stores.list(Table::Operations, &Query::All, &Page::first(1000)).await.unwrap().rows;
-    rows.iter().filter(|row| row.body["flow"] == flow).map(|row| row.id.parse().unwrap()).collect()
+    rows.iter().filter(|row| row.body.value()["flow"] == flow).map(|row| row.id.parse().unwrap()).collect()
 }
 
 /// Waits until every operation is at rest and answers how the last one of the flow ended; `None` when it never began.

@@ -192,6 +192,6 @@ async fn journal_writes_stay_within_two_per_step() {
     let writes = journal(&world) - before;
     let dump = world.stores.dump();
     let (_, row) = dump.iter().find(|((_, id), _)| *id == operation.to_string()).unwrap();
-    let steps = row.body["steps"].as_array().unwrap().iter().filter(|step| step["state"] != "skipped").count();
+    let steps = row.body.value()["steps"].as_array().unwrap().iter().filter(|step| step["state"] != "skipped").count();
     assert!(steps > 15 && writes <= 2 * steps, "{writes} journal writes for {steps} steps");
 }

@@ -1,6 +1,5 @@
 //! Bounds of what callers may write and ask.
 
-use serde_json::Value;
 use storex_core::{Code, Error, Nonce, Page, Result, RowWrite};
 
 /// Longest id, index name and index value in bytes.
@@ -23,7 +22,7 @@ pub(crate) fn check_write(write: &RowWrite, nonce: &Nonce) -> Result<()> {
     if nonce.0.len() > LONGEST_NONCE {
         return Err(refuse("/nonce", format!("a nonce has at most {LONGEST_NONCE} bytes, this one {}", nonce.0.len())));
     }
-    if is_deeper(&write.body, DEEPEST) {
+    if write.body.depth() >= DEEPEST {
         return Err(refuse("/body", format!("a body nests at most {DEEPEST} levels")));
     }
     Ok(())
@@ -42,15 +41,6 @@ fn check_text(what: &str, pointer: &str, text: &str) -> Result<()> {
         return Err(refuse(pointer, format!("an {what} has 1 to {LONGEST} bytes, this one {}", text.len())));
     }
     Ok(())
-}
-
-fn is_deeper(value: &Value, levels: usize) -> bool {
-    let Some(below) = levels.checked_sub(1) else { return true };
-    match value {
-        Value::Array(items) => items.iter().any(|item| is_deeper(item, below)),
-        Value::Object(fields) => fields.values().any(|field| is_deeper(field, below)),
-        _ => false,
-    }
 }
 
 fn refuse(pointer: &str, message: String) -> Error {

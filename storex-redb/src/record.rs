@@ -1,10 +1,9 @@
 //! Rows and claims as versioned JSON.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use storex_core::{Claim, Code, Error, Result, Row};
+use storex_core::{Claim, Code, Error, Json, Result, Row};
 
 /// The form of the records this build writes.
 const FORM: u32 = 1;
@@ -16,12 +15,12 @@ pub(crate) struct RowRecord<'a> {
     pub(crate) version: u64,
     pub(crate) nonce: Cow<'a, str>,
     pub(crate) indexes: Cow<'a, BTreeMap<String, String>>,
-    pub(crate) body: Cow<'a, Value>,
+    pub(crate) body: Cow<'a, Json>,
 }
 
 impl<'a> RowRecord<'a> {
     /// A record of this build's form.
-    pub(crate) fn new(version: u64, nonce: &'a str, indexes: &'a BTreeMap<String, String>, body: &'a Value) -> Self {
+    pub(crate) fn new(version: u64, nonce: &'a str, indexes: &'a BTreeMap<String, String>, body: &'a Json) -> Self {
         Self { form: FORM, version, nonce: Cow::Borrowed(nonce), indexes: Cow::Borrowed(indexes), body: Cow::Borrowed(body) }
     }
 

@@ -75,7 +75,7 @@ fn row(id: &str, value: u64) -> RowWrite {
     RowWrite {
         table: Table::Operations,
         id: id.to_owned(),
-        body: json!(value),
+        body: json!(value).into(),
         indexes: BTreeMap::from([("n".to_owned(), format!("{value}"))]),
     }
 }
@@ -191,7 +191,7 @@ async fn whatever_was_answered_survives_a_power_cut() {
         insert(&repo, &format!("op-{number:02}"), number).await.unwrap();
         let survivor = disk.after_power_cut().open();
         let rows = survivor.list(Table::Operations, &Query::All, &Page::first(100)).await.unwrap().rows;
-        let values: Vec<_> = rows.iter().filter_map(|row| row.body.as_u64()).collect();
+        let values: Vec<_> = rows.iter().filter_map(|row| row.body.value().as_u64()).collect();
         assert_eq!(values, (1..=number).collect::<Vec<_>>());
     }
     repo.claim(&claim("x")).await.unwrap();
@@ -279,7 +279,7 @@ async fn a_body_that_could_not_be_read_back_is_refused() {
         let (repo, write) = (repo.clone(), RowWrite { body, ..row(id, 0) });
         async move { repo.put(&write, Expected::Absent, &Nonce(String::new())).await }
     };
-    put("deep", nested(120)).await.unwrap();
+    put("deep", nested(120).into()).await.unwrap();
     assert_eq!(repo.get(Table::Operations, "deep").await.unwrap().unwrap().body, nested(120));
-    assert_eq!(put("deeper", nested(121)).await.unwrap_err().code(), Code::InvalidField);
+    assert_eq!(put("deeper", nested(121).into()).await.unwrap_err().code(), Code::InvalidField);
 }

@@ -67,7 +67,11 @@ fn put() -> impl Strategy<Value = Command> {
         |(table, id, indexes, body, expected, nonce)| {
             let indexes =
                 indexes.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<BTreeMap<_, _>>();
-            Command::Put { write: RowWrite { table, id: id.to_owned(), body: json!({ "n": body }), indexes }, expected, nonce }
+            Command::Put {
+                write: RowWrite { table, id: id.to_owned(), body: json!({ "n": body }).into(), indexes },
+                expected,
+                nonce,
+            }
         },
     )
 }

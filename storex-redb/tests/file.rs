@@ -42,7 +42,7 @@ fn refused(path: &Path) -> Error {
 
 fn write(id: &str, value: u64) -> RowWrite {
     let indexes = BTreeMap::from([("value".to_owned(), format!("{value:03}"))]);
-    RowWrite { table: Table::Stores, id: id.to_owned(), body: json!({ "value": value }), indexes }
+    RowWrite { table: Table::Stores, id: id.to_owned(), body: json!({ "value": value }).into(), indexes }
 }
 
 fn claim(owner: &str) -> Claim {

@@ -59,7 +59,8 @@ async fn durable_write(dir: &Path) -> Duration {
     let body = serde_json::json!({ "text": "x".repeat(20_000) });
     let mut times = Vec::new();
     for round in 0..50_u64 {
-        let write = RowWrite { table: Table::Operations, id: "floor".into(), body: body.clone(), indexes: BTreeMap::new() };
+        let write =
+            RowWrite { table: Table::Operations, id: "floor".into(), body: body.clone().into(), indexes: BTreeMap::new() };
         let expected = if round == 0 { Expected::Absent } else { Expected::Version(round) };
         let begun = Instant::now();
         repo.put(&write, expected, &Nonce(round.to_string())).await.unwrap();
@@ -256,7 +257,7 @@ async fn journal_writes_per_step() -> f64 {
     let (_, operation) = controller.create_store(&request("journal", Some("journal-shop.com"))).await.unwrap();
     controller.wait_operation(&operation, Duration::from_mins(1)).await.unwrap();
     let row = world.stores.get(Table::Operations, operation.as_str()).await.unwrap().unwrap();
-    let steps = row.body["steps"].as_array().unwrap().iter().filter(|step| step["state"] == "done").count();
+    let steps = row.body.value()["steps"].as_array().unwrap().iter().filter(|step| step["state"] == "done").count();
     row.version as f64 / steps as f64
 }
 

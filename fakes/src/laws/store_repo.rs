@@ -39,7 +39,7 @@ pub fn laws() -> Vec<Law<dyn StoreRepo>> {
 
 /// A row to write, without index values.
 fn document(table: Table, id: &str, body: Value) -> RowWrite {
-    RowWrite { table, id: id.to_owned(), body, indexes: BTreeMap::new() }
+    RowWrite { table, id: id.to_owned(), body: body.into(), indexes: BTreeMap::new() }
 }
 
 /// A row with one index value; its body names its id.

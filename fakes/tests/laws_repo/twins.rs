@@ -144,10 +144,12 @@ impl Twin {
         let old = self.inner.get(write.table, &write.id).await?;
         match self.twist {
             Twist::MergesBodies => {
-                if let (Some(Row { body: Value::Object(old), .. }), Value::Object(new)) = (old, &mut write.body) {
+                if let (Some(Value::Object(old)), Value::Object(mut new)) = (old.map(|row| row.body.value()), write.body.value())
+                {
                     for (key, value) in old {
                         new.entry(key).or_insert(value);
                     }
+                    write.body = Value::Object(new).into();
                 }
             }
             Twist::KeepsOldIndexValues => {
@@ -155,7 +157,7 @@ impl Twin {
                     write.indexes.entry(name).or_insert(value);
                 }
             }
-            Twist::KeepsNumbersAsFloats => write.body = floats(write.body),
+            Twist::KeepsNumbersAsFloats => write.body = floats(write.body.value()).into(),
             Twist::IndexesOneValue => write.indexes = write.indexes.into_iter().take(1).collect(),
             Twist::OneTableForAll => write.table = Table::Platform,
             Twist::TakesAnyText => {
@@ -307,7 +309,7 @@ impl StoreRepo for Twin {
         let row = self.inner.get(table, id).await?;
         Ok(match self.twist {
             Twist::FindsTheAbsent => {
-                row.or_else(|| Some(Row { id: id.to_owned(), version: 0, body: Value::Null, indexes: BTreeMap::new() }))
+                row.or_else(|| Some(Row { id: id.to_owned(), version: 0, body: Value::Null.into(), indexes: BTreeMap::new() }))
             }
             Twist::VersionsFromZero => row.map(|row| Row { version: row.version - 1, ..row }),
             _ => row,

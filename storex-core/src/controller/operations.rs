@@ -3,7 +3,6 @@
 use super::{Controller, Watchers};
 use crate::operation::{Journal, OperationDoc, OperationView};
 use crate::{Code, Error, OperationId, Page, Query, Result, Table, remaining, workflow};
-use serde::Deserialize;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -21,8 +20,7 @@ impl Controller {
     pub async fn get_operation(&self, id: &OperationId) -> Result<OperationView> {
         let row = self.providers().repo.get(Table::Operations, id.as_str()).await?;
         let row = row.ok_or_else(|| Error::new(Code::NotFound, format!("there is no operation {id}")).with("operation", id))?;
-        let doc = OperationDoc::deserialize(&row.body)
-            .map_err(|error| Error::new(Code::Corrupt, format!("operation {id} cannot be read: {error}")))?;
+        let doc = row.body.read::<OperationDoc>()?;
         Ok(OperationView::of(&doc, self.providers().clock.now()))
     }
 

@@ -2,8 +2,7 @@
 
 use super::Controller;
 use crate::record::{DUE, OutboxRecord, decode, sortable};
-use crate::resource::to_value;
-use crate::{EntropyExt, Expected, Nonce, Page, Query, Result, Row, RowWrite, Table};
+use crate::{EntropyExt, Expected, Json, Nonce, Page, Query, Result, Row, RowWrite, Table};
 use futures::StreamExt;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -62,7 +61,7 @@ impl Controller {
                 record.dead = Some(error.to_string());
             }
         }
-        let write = RowWrite { table: Table::Outbox, id: row.id, body: to_value(&record)?, indexes };
+        let write = RowWrite { table: Table::Outbox, id: row.id, body: Json::of(&record)?, indexes };
         let nonce = Nonce(self.providers().entropy.hex(8)?);
         self.providers().repo.put(&write, Expected::Version(row.version), &nonce).await?;
         Ok(false)

@@ -3,9 +3,8 @@
 use super::Controller;
 use crate::operation::{OperationState, OperationView};
 use crate::record::{PLATFORM, PlatformRecord, decode};
-use crate::resource::to_value;
 use crate::workflow::{EnsurePlatform, PlatformParams};
-use crate::{Code, Error, Result, Table};
+use crate::{Code, Error, Json, Result, Table};
 use serde::Serialize;
 use std::sync::PoisonError;
 
@@ -65,7 +64,7 @@ impl Controller {
             router: router.to_owned(),
             before,
         };
-        let doc = self.document("ensure_platform", "platform", to_value(&params)?, EnsurePlatform::steps(&params)?)?;
+        let doc = self.document("ensure_platform", "platform", Json::of(&params)?, EnsurePlatform::steps(&params)?)?;
         let id = doc.id.clone();
         self.start(doc).await?;
         let view: OperationView = self.wait_operation(&id, settings.operation_limit * 2).await?;

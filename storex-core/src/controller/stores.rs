@@ -3,10 +3,9 @@
 use super::{ConfigurationView, Controller, CreateStoreRequest, DomainsView, StoreCreated, StoreList, StoreView};
 use crate::operation::{Direction, OperationDoc, Step, StepState};
 use crate::record::{DomainRecord, StoreRecord, StoreState, decode};
-use crate::resource::{Claimed, ResourceKind, to_value};
+use crate::resource::{Claimed, ResourceKind};
 use crate::workflow::{Candidates, CreateParams, CreateStore, DeleteParams, DeleteStore};
-use crate::{Code, EntropyExt, Error, Hostname, OperationId, Page, Query, Result, StoreDigits, StoreId, Table, ZoneFacts};
-use serde::Deserialize;
+use crate::{Code, EntropyExt, Error, Hostname, Json, OperationId, Page, Query, Result, StoreDigits, StoreId, Table, ZoneFacts};
 use std::sync::Arc;
 
 /// Store numbers tried for a new store: digits, and how many of that width.
@@ -31,8 +30,10 @@ impl Controller {
             domain.check_custom_domain(&self.settings().primary_domain)?;
         }
         let settings = self.settings();
-        let candidates =
-            Candidates { digits: self.digits_to_try()?, ports: self.providers().host(&settings.host)?.facts().await?.free_ports };
+        let candidates = Candidates {
+            digits: self.digits_to_try()?,
+            ports: self.providers().host(&settings.host)?.facts().await?.free_ports.into_iter().take(16).collect(),
+        };
         let params = CreateParams {
             username: request.username.clone(),
             domain: request.domain.clone(),
@@ -47,7 +48,7 @@ impl Controller {
         let doc = self.document(
             "create_store",
             params.username.as_str(),
-            to_value(&params)?,
+            Json::of(&params)?,
             CreateStore::steps(&params, &candidates)?,
         )?;
         let id = doc.id.clone();
@@ -65,7 +66,7 @@ impl Controller {
         Ok(digits)
     }
 
-    pub(super) fn document(&self, flow: &str, label: &str, params: serde_json::Value, steps: Vec<Step>) -> Result<OperationDoc> {
+    pub(super) fn document(&self, flow: &str, label: &str, params: Json, steps: Vec<Step>) -> Result<OperationDoc> {
         let now = self.providers().clock.now();
         Ok(OperationDoc {
             id: self.providers().entropy.operation_id(now)?,
@@ -90,7 +91,7 @@ impl Controller {
         if seen.is_none() {
             // The name servers are not known in time, or the operation was over before it could be watched.
             let row = self.providers().repo.get(Table::Operations, id.as_str()).await?;
-            seen = row.map(|row| OperationDoc::deserialize(&row.body)).transpose().ok().flatten().map(Arc::new);
+            seen = row.map(|row| row.body.read::<OperationDoc>()).transpose().ok().flatten().map(Arc::new);
         }
         let doc = seen.ok_or_else(|| Error::new(Code::Internal, format!("operation {id} cannot be found")))?;
         if let Some(error) = &doc.error {
@@ -162,7 +163,7 @@ impl Controller {
             }
         }
         let label = id.username().to_string();
-        let mut doc = self.document("delete_store", &label, to_value(&DeleteParams { store: store.clone() })?, Vec::new())?;
+        let mut doc = self.document("delete_store", &label, Json::of(&DeleteParams { store: store.clone() })?, Vec::new())?;
         doc.steps = DeleteStore::steps(&store, &doc.id, doc.created_at)?;
         let operation = doc.id.clone();
         self.start(doc).await?;
@@ -191,10 +192,10 @@ fn recorded(doc: &OperationDoc, name: &Hostname) -> bool {
 /// The zone, once it is made.
 fn zone(doc: &OperationDoc) -> Option<ZoneFacts> {
     let step = doc.steps.iter().find(|step| step.key.kind == ResourceKind::Zone && step.state == StepState::Done)?;
-    ZoneFacts::deserialize(step.found.as_ref()?).ok()
+    step.found.as_ref()?.read().ok()
 }
 
 fn digits(doc: &OperationDoc) -> Option<String> {
     let step = doc.steps.iter().find(|step| step.key.name == "store_digits" && step.state == StepState::Done)?;
-    Claimed::deserialize(step.found.as_ref()?).ok().map(|claimed| claimed.name)
+    step.found.as_ref()?.read::<Claimed>().ok().map(|claimed| claimed.name)
 }

@@ -1,10 +1,9 @@
 //! The operation document: the journal of one operation.
 
 use crate::resource::ResourceKey;
-use crate::{ErrorRecord, OperationId};
+use crate::{ErrorRecord, Json, OperationId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// Which way an operation goes, or how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,10 +72,10 @@ pub enum StepState {
 /// What a step is about to do, with all that undoing it needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Intent {
-    /// Value before; none means absent.
-    pub from: Option<Value>,
-    /// Value wanted: what to bring about, or what to remove.
-    pub spec: Value,
+    /// Json before; none means absent.
+    pub from: Option<Json>,
+    /// Json wanted: what to bring about, or what to remove.
+    pub spec: Json,
 }
 
 /// One transition or check.
@@ -107,7 +106,7 @@ pub struct Step {
     pub intent: Option<Intent>,
     /// What stands since it is done, or what is to be removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub found: Option<Value>,
+    pub found: Option<Json>,
     /// True when an effect may have happened without our knowing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub doubted: bool,
@@ -169,7 +168,7 @@ pub struct OperationDoc {
     /// Whom it is about, in words people understand: a username or `platform`.
     pub label: String,
     /// What was asked for. Never a secret.
-    pub params: Value,
+    pub params: Json,
     /// Which way it goes.
     pub direction: Direction,
     /// Its transitions and checks.
@@ -192,7 +191,7 @@ impl OperationDoc {
     }
 
     /// What stands at the resource, as the finished step that made it found it.
-    pub fn found(&self, key: &ResourceKey) -> Option<&Value> {
+    pub fn found(&self, key: &ResourceKey) -> Option<&Json> {
         self.steps
             .iter()
             .rev()

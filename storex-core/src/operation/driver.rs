@@ -263,7 +263,7 @@ async fn perform(step: Move, subject: Step, scene: Scene, values: super::Intent)
         Move::Check(_) => Report::Checked(resource.bring(&scene, &values.spec, None).await),
         Move::Remove(_) => Report::Removed(resource.remove(&scene, &values.spec, found).await),
         Move::Revert(_) => {
-            let before = values.from.unwrap_or(serde_json::Value::Null);
+            let before = values.from.unwrap_or_else(|| serde_json::Value::Null.into());
             Report::Reverted(resource.bring(&scene, &before, Some(&values.spec)).await)
         }
         _ => Report::Looked(resource.observe(&scene, &values.spec, found).await),

@@ -2,23 +2,22 @@
 
 use super::{Change, Direction, Facts, Known, Move, OperationDoc, Step, StepState};
 use crate::resource::{Removal, Seen};
-use crate::{Error, ErrorRecord, Result};
+use crate::{Error, ErrorRecord, Json, Result};
 use jiff::Timestamp;
-use serde_json::Value;
 
 /// Outcome of a move that touched the world.
 #[derive(Debug)]
 pub(super) enum Report {
     /// A look.
-    Looked(Result<Seen<Value>>),
+    Looked(Result<Seen<Json>>),
     /// Bringing a resource to a value, forward.
-    Brought(Result<Value>),
+    Brought(Result<Json>),
     /// Bringing it back to the value before.
-    Reverted(Result<Value>),
+    Reverted(Result<Json>),
     /// Removing it.
     Removed(Result<Removal>),
     /// A check.
-    Checked(Result<Value>),
+    Checked(Result<Json>),
 }
 
 /// What the driver adds to an outcome: the time, and when to try again or stop trying.
@@ -86,7 +85,7 @@ fn turn(doc: &mut OperationDoc, error: &ErrorRecord) {
     }
 }
 
-fn done(step: &mut Step, found: Option<Value>, now: Timestamp) {
+fn done(step: &mut Step, found: Option<Json>, now: Timestamp) {
     step.state = StepState::Done;
     if step.change != Change::Remove {
         step.found = found;

@@ -1,9 +1,7 @@
 //! Writing operation documents by compare-and-swap, and telling those who watch.
 
 use super::OperationDoc;
-use crate::resource::to_value;
-use crate::{Clock, Code, Error, Expected, Nonce, OperationId, Result, RowWrite, StoreRepo, Table};
-use serde::Deserialize;
+use crate::{Clock, Code, Error, Expected, Json, Nonce, OperationId, Result, RowWrite, StoreRepo, Table};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,7 +67,7 @@ impl Journal {
         if !self.doc.is_at_rest() {
             indexes.insert(OPEN.to_owned(), "1".to_owned());
         }
-        let write = RowWrite { table: Table::Operations, id: self.doc.id.to_string(), body: to_value(&self.doc)?, indexes };
+        let write = RowWrite { table: Table::Operations, id: self.doc.id.to_string(), body: Json::of(&self.doc)?, indexes };
         let expected = if self.version == 0 { Expected::Absent } else { Expected::Version(self.version) };
         let nonce = Nonce(format!("{}.{}", self.writer, self.version));
         let mut repeats = 0;
@@ -91,7 +89,6 @@ impl Journal {
 }
 
 /// Reads a document.
-pub(crate) fn decode(body: &serde_json::Value) -> Result<OperationDoc> {
-    OperationDoc::deserialize(body)
-        .map_err(|error| Error::new(Code::Corrupt, format!("an operation document cannot be read: {error}")))
+pub(crate) fn decode(body: &Json) -> Result<OperationDoc> {
+    body.read()
 }

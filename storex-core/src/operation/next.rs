@@ -2,9 +2,8 @@
 
 use super::{Change, Direction, Flow, Intent, OperationDoc, Outcome, Proof, Step, StepState};
 use crate::resource::Seen;
-use crate::{Code, Error, ErrorRecord};
+use crate::{Code, Error, ErrorRecord, Json};
 use jiff::Timestamp;
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What this driver knows of a step beyond the document. Lost in a crash, which is why nothing rests on it.
@@ -15,7 +14,7 @@ pub enum Known {
     /// A look or an effect is on its way.
     Busy,
     /// A fresh observation, used once.
-    Seen(Seen<Value>),
+    Seen(Seen<Json>),
 }
 
 /// Everything this driver knows beyond the document, by step.
@@ -28,7 +27,7 @@ pub enum Move {
     /// Journal: the step begins with these values.
     Intend(usize, Intent),
     /// Journal: the step's goal in the current direction stands; for the way there with what was found.
-    Settle(usize, Option<Value>),
+    Settle(usize, Option<Json>),
     /// Journal: an effect in doubt was looked for after its time and is not there.
     Clear(usize),
     /// Journal: the operation turns back.
@@ -133,7 +132,7 @@ fn begin(doc: &OperationDoc, flow: &dyn Flow, index: usize, step: &Step, known: 
     }
 }
 
-fn in_the_way(step: &Step, seen: &Seen<Value>) -> Error {
+fn in_the_way(step: &Step, seen: &Seen<Json>) -> Error {
     let what = match seen {
         Seen::Foreign(what) => what.clone(),
         _ => format!("{} exists already and was not made by this operation", step.key),

@@ -1,8 +1,8 @@
 //! Building the list of steps.
 
 use super::{Change, Intent, Step, StepState};
+use crate::Json;
 use crate::resource::ResourceKey;
-use serde_json::Value;
 
 /// A list of steps under construction. Steps are added in order and may depend on earlier ones only, so there are no cycles.
 #[derive(Debug, Default)]
@@ -55,7 +55,7 @@ impl Plan {
     }
 
     /// Brings a resource to a value known now. Answers the number of the step.
-    pub fn bring(&mut self, key: ResourceKey, spec: Value, after: &[usize]) -> usize {
+    pub fn bring(&mut self, key: ResourceKey, spec: Json, after: &[usize]) -> usize {
         self.push(key, Change::Bring, after).given = Some(Intent { from: None, spec });
         self.last()
     }
@@ -67,13 +67,13 @@ impl Plan {
     }
 
     /// Changes a resource from one known value to another.
-    pub fn change(&mut self, key: ResourceKey, from: Option<Value>, spec: Value, after: &[usize]) -> usize {
+    pub fn change(&mut self, key: ResourceKey, from: Option<Json>, spec: Json, after: &[usize]) -> usize {
         self.push(key, Change::Bring, after).given = Some(Intent { from, spec });
         self.last()
     }
 
     /// Removes a resource that stands as `found`. Only for flows that never turn back.
-    pub fn remove(&mut self, key: ResourceKey, spec: Value, found: Option<Value>, after: &[usize]) -> usize {
+    pub fn remove(&mut self, key: ResourceKey, spec: Json, found: Option<Json>, after: &[usize]) -> usize {
         let step = self.push(key, Change::Remove, after);
         step.given = Some(Intent { from: None, spec });
         step.found = found;
@@ -81,7 +81,7 @@ impl Plan {
     }
 
     /// Checks something, reading only; the flow resolves the values.
-    pub fn check(&mut self, key: ResourceKey, given: Option<Value>, after: &[usize]) -> usize {
+    pub fn check(&mut self, key: ResourceKey, given: Option<Json>, after: &[usize]) -> usize {
         self.push(key, Change::Check, after).given = given.map(|spec| Intent { from: None, spec });
         self.last()
     }

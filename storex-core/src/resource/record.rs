@@ -1,10 +1,9 @@
 //! Documents of our own: store, domain, certificate, due time, outbox message, platform.
 
 use super::{Removal, Resource, Scene, Seen};
-use crate::{Code, Error, Expected, Nonce, Result, Row, RowWrite, Table};
+use crate::{Code, Error, Expected, Json, Nonce, Result, Row, RowWrite, Table};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A document as it should be. Two operations never write the same one at a time: they hold the claims it hangs on.
@@ -15,7 +14,7 @@ pub struct RecordRow {
     /// Identifier.
     pub id: String,
     /// The document.
-    pub body: Value,
+    pub body: Json,
     /// Values by which it can be listed.
     #[serde(default)]
     pub indexes: BTreeMap<String, String>,
@@ -27,16 +26,17 @@ pub(super) struct RecordResource;
 #[async_trait]
 impl Resource for RecordResource {
     type Spec = RecordRow;
-    type Found = RecordRow;
+    /// Nothing beyond the value itself stands, and a document can be long.
+    type Found = ();
 
-    async fn observe(&self, _: &Scene, _: &RecordRow, _: Option<&RecordRow>) -> Result<Seen<RecordRow>> {
+    async fn observe(&self, _: &Scene, _: &RecordRow, _: Option<&()>) -> Result<Seen<()>> {
         Ok(Seen::Repeatable)
     }
 
-    async fn bring(&self, scene: &Scene, spec: &RecordRow, from: Option<&RecordRow>) -> Result<RecordRow> {
+    async fn bring(&self, scene: &Scene, spec: &RecordRow, from: Option<&RecordRow>) -> Result<()> {
         let expected = match scene.providers.repo.get(spec.table, &spec.id).await? {
             None => Expected::Absent,
-            Some(row) if matches(&row, spec) => return Ok(spec.clone()),
+            Some(row) if matches(&row, spec) => return Ok(()),
             Some(row) if from.is_some_and(|from| matches(&row, from)) => Expected::Version(row.version),
             Some(_) => {
                 return Err(Error::new(
@@ -47,10 +47,10 @@ impl Resource for RecordResource {
         };
         let write = RowWrite { table: spec.table, id: spec.id.clone(), body: spec.body.clone(), indexes: spec.indexes.clone() };
         scene.providers.repo.put(&write, expected, &nonce(scene)).await?;
-        Ok(spec.clone())
+        Ok(())
     }
 
-    async fn remove(&self, scene: &Scene, spec: &RecordRow, _: Option<&RecordRow>) -> Result<Removal> {
+    async fn remove(&self, scene: &Scene, spec: &RecordRow, _: Option<&()>) -> Result<Removal> {
         if let Some(row) = scene.providers.repo.get(spec.table, &spec.id).await? {
             scene.providers.repo.delete(spec.table, &spec.id, row.version).await?;
         }

@@ -1,10 +1,9 @@
 //! Documents, unique claims and leases: everything storex remembers.
 
-use crate::{Epoch, Result};
+use crate::{Epoch, Json, Result};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
 use std::time::Duration;
@@ -63,7 +62,7 @@ pub struct Row {
     /// Starts at 1 and rises by exactly 1 with each write.
     pub version: u64,
     /// The document.
-    pub body: Value,
+    pub body: Json,
     /// Values by which the document can be listed, as the writer gave them.
     pub indexes: BTreeMap<String, String>,
 }
@@ -76,7 +75,7 @@ pub struct RowWrite {
     /// Identifier, unique in its table: 1 to 255 bytes.
     pub id: String,
     /// The whole new document.
-    pub body: Value,
+    pub body: Json,
     /// The whole new set of index values: name → value, each 1 to 255 bytes.
     pub indexes: BTreeMap<String, String>,
 }

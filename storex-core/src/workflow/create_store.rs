@@ -8,15 +8,15 @@ use crate::record::{
     database_name, due, plain,
 };
 use crate::resource::{
-    ClaimSpec, Claimed, ConnectivitySpec, HostPartSpec, RecordRow, RecordsSpec, ResourceKey, ResourceKind, ZoneSpec, to_value,
+    ClaimSpec, Claimed, ConnectivitySpec, HostPartSpec, RecordRow, RecordsSpec, ResourceKey, ResourceKind, ZoneSpec,
 };
 use crate::{
-    Code, HostId, Hostname, Notification, Part, Port, RecordSpec, RecordType, Result, StoreDigits, StoreId, Subject, Table,
+    Code, HostId, Hostname, Json, Notification, Part, Port, RecordSpec, RecordType, Result, StoreDigits, StoreId, Subject, Table,
     Username, ZoneFacts,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 pub(super) const NAME: &str = "create_store";
 
@@ -81,8 +81,8 @@ fn record(table: Table, id: &str) -> ResourceKey {
     ResourceKey::new(ResourceKind::Record, format!("{table}/{id}"))
 }
 
-fn claim(namespace: &str, candidates: Vec<String>, label: &Username, taken: Code, pointer: Option<&str>) -> Result<Value> {
-    to_value(&ClaimSpec {
+fn claim(namespace: &str, candidates: Vec<String>, label: &Username, taken: Code, pointer: Option<&str>) -> Result<Json> {
+    Json::of(&ClaimSpec {
         namespace: namespace.to_owned(),
         candidates,
         label: label.to_string(),
@@ -147,7 +147,7 @@ fn domain_steps(plan: &mut Plan, params: &CreateParams, keys: &Keys, store: usiz
         return Ok(steps);
     };
     plan.task(DOMAINS, "Create Cloudflare zone");
-    let zone = plan.bring(zone_key.clone(), to_value(&ZoneSpec { name: domain.clone() })?, &[store]);
+    let zone = plan.bring(zone_key.clone(), Json::of(&ZoneSpec { name: domain.clone() })?, &[store]);
     steps.push(plan.bring_later(record(Table::Domains, domain.as_str()), &[zone]));
     plan.task(DOMAINS, "Configure DNS records");
     steps.push(plan.bring_later(ResourceKey::new(ResourceKind::Records, domain), &[zone]));
@@ -196,7 +196,7 @@ impl<'a> Known<'a> {
 
     fn claimed(&self, key: &ResourceKey) -> Result<String> {
         let found = self.doc.found(key).ok_or_else(|| missing("a claim"))?;
-        Ok(Claimed::deserialize(found).map_err(|_| missing("a claim"))?.name)
+        Ok(found.read::<Claimed>().map_err(|_| missing("a claim"))?.name)
     }
 
     fn store_id(&self) -> Result<StoreId> {
@@ -209,7 +209,7 @@ impl<'a> Known<'a> {
 
     fn zone(&self) -> Result<ZoneFacts> {
         let found = self.keys.zone.as_ref().and_then(|key| self.doc.found(key)).ok_or_else(|| missing("the zone"))?;
-        ZoneFacts::deserialize(found).map_err(|_| missing("the zone"))
+        found.read::<ZoneFacts>().map_err(|_| missing("the zone"))
     }
 
     fn store(&self, state: StoreState) -> Result<StoreRecord> {
@@ -265,10 +265,10 @@ impl<'a> Known<'a> {
         keys
     }
 
-    fn part(&self, part: Part) -> Result<Value> {
+    fn part(&self, part: Part) -> Result<Json> {
         let (store_id, port) = (self.store_id()?, self.port()?);
         let inputs = Inputs { store_id: &store_id, port, system: &self.params.system, custom: self.params.domain.as_ref() };
-        to_value(&HostPartSpec { host: self.params.host.clone(), part, package: package(&inputs) })
+        Json::of(&HostPartSpec { host: self.params.host.clone(), part, package: package(&inputs) })
     }
 
     fn domain(&self, name: &Hostname) -> Result<RecordRow> {
@@ -301,7 +301,7 @@ impl<'a> Known<'a> {
         WaitsOn { who: "owner".to_owned(), what: what.to_owned(), since: self.doc.created_at }
     }
 
-    fn records(&self) -> Result<Value> {
+    fn records(&self) -> Result<Json> {
         let zone = self.zone()?;
         let alias = |name: String| RecordSpec {
             record_type: RecordType::Cname,
@@ -309,7 +309,7 @@ impl<'a> Known<'a> {
             content: self.params.tunnel_target.clone(),
             proxied: true,
         };
-        to_value(&RecordsSpec { records: vec![alias(zone.name.to_string())], zone: zone.id })
+        Json::of(&RecordsSpec { records: vec![alias(zone.name.to_string())], zone: zone.id })
     }
 
     fn certificate(&self, name: &Hostname) -> Result<RecordRow> {
@@ -348,12 +348,12 @@ impl<'a> Known<'a> {
         due(Table::Outbox, id, &OutboxRecord { notification, failures: 0, dead: None }, self.doc.created_at)
     }
 
-    fn connectivity(&self) -> Result<Value> {
+    fn connectivity(&self) -> Result<Json> {
         let names = [&self.params.system].into_iter().chain(&self.params.domain).cloned().collect();
-        to_value(&ConnectivitySpec { host: self.params.host.clone(), store: self.store_id()?, names, path: "/health".to_owned() })
+        Json::of(&ConnectivitySpec { host: self.params.host.clone(), store: self.store_id()?, names, path: "/health".to_owned() })
     }
 
-    fn record(&self, step: &Step, index: usize) -> Result<(Option<Value>, Value)> {
+    fn record(&self, step: &Step, index: usize) -> Result<(Option<Json>, Json)> {
         let (table, id) = step.key.name.split_once('/').ok_or_else(|| missing("the document"))?;
         let row = match table {
             "stores" => return self.store_transition(index),
@@ -362,17 +362,17 @@ impl<'a> Known<'a> {
             "due_times" => self.due(id)?,
             _ => self.notification()?,
         };
-        Ok((None, to_value(&row)?))
+        Ok((None, Json::of(&row)?))
     }
 
     /// The store's document comes twice: absent → configuring, configuring → active.
-    fn store_transition(&self, index: usize) -> Result<(Option<Value>, Value)> {
+    fn store_transition(&self, index: usize) -> Result<(Option<Json>, Json)> {
         let first = self.doc.steps.iter().position(|step| step.key == self.keys.store) == Some(index);
-        let configuring = to_value(&self.store(StoreState::Configuring)?.row()?)?;
+        let configuring = Json::of(&self.store(StoreState::Configuring)?.row()?)?;
         if first {
             return Ok((None, configuring));
         }
-        Ok((Some(configuring), to_value(&self.store(StoreState::Active)?.row()?)?))
+        Ok((Some(configuring), Json::of(&self.store(StoreState::Active)?.row()?)?))
     }
 }
 
@@ -395,7 +395,7 @@ impl Flow for CreateStore {
         id.map_or(Subject::Platform, |id| Subject::Store(id.digits()))
     }
 
-    fn resolve(&self, doc: &OperationDoc, index: usize) -> Result<(Option<Value>, Value)> {
+    fn resolve(&self, doc: &OperationDoc, index: usize) -> Result<(Option<Json>, Json)> {
         let known = Known::of(doc)?;
         let step = doc.steps.get(index).ok_or_else(|| missing("the step"))?;
         let spec = match step.key.kind {

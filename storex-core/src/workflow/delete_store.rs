@@ -3,11 +3,10 @@
 use super::{missing, params};
 use crate::operation::{Flow, OperationDoc, Plan, Step};
 use crate::record::{StoreRecord, StoreState};
-use crate::resource::{ResourceKey, ResourceKind, to_value};
-use crate::{OperationId, Result, Subject};
+use crate::resource::{ResourceKey, ResourceKind};
+use crate::{Json, OperationId, Result, Subject};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 pub(super) const NAME: &str = "delete_store";
 
@@ -27,7 +26,7 @@ impl DeleteStore {
         let mut plan = Plan::default();
         let leaving = StoreRecord { state: StoreState::Deleting, operation: operation.clone(), updated_at: now, ..store.clone() };
         plan.task("Delete Store", "Mark store as deleting");
-        let first = plan.change(mark_key(), Some(to_value(&store.row()?)?), to_value(&leaving.row()?)?, &[]);
+        let first = plan.change(mark_key(), Some(Json::of(&store.row()?)?), Json::of(&leaving.row()?)?, &[]);
         let mut numbers: Vec<Option<usize>> = vec![None; store.resources.len()];
         // Dependents come later in the list, so walking it backwards meets them first.
         for (place, held) in store.resources.iter().enumerate().rev() {
@@ -79,7 +78,7 @@ impl Flow for DeleteStore {
         params::<DeleteParams>(doc).map_or(Subject::Platform, |params| Subject::Store(params.store.store_id.digits()))
     }
 
-    fn resolve(&self, _: &OperationDoc, _: usize) -> Result<(Option<Value>, Value)> {
+    fn resolve(&self, _: &OperationDoc, _: usize) -> Result<(Option<Json>, Json)> {
         Err(missing("the value"))
     }
 }

@@ -3,10 +3,10 @@
 use super::{missing, params};
 use crate::operation::{Flow, OperationDoc, Plan, Step};
 use crate::record::{PLATFORM, PlatformRecord, plain};
-use crate::resource::{IngressSpec, RecordsSpec, ResourceKey, ResourceKind, TunnelSpec, ZoneSpec, to_value};
-use crate::{Hostname, IngressRule, RecordSpec, RecordType, Result, Subject, Table, TunnelFacts, ZoneFacts};
+use crate::resource::{IngressSpec, RecordsSpec, ResourceKey, ResourceKind, TunnelSpec, ZoneSpec};
+use crate::{Hostname, IngressRule, Json, RecordSpec, RecordType, Result, Subject, Table, TunnelFacts, ZoneFacts};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 pub(super) const NAME: &str = "ensure_platform";
 const GROUP: &str = "Ensure Platform";
@@ -55,11 +55,11 @@ impl EnsurePlatform {
     pub(crate) fn steps(params: &PlatformParams) -> Result<Vec<Step>> {
         let keys = Keys::of(params);
         let mut plan = Plan::default();
-        let zone_spec = to_value(&ZoneSpec { name: params.primary_domain.clone() })?;
+        let zone_spec = Json::of(&ZoneSpec { name: params.primary_domain.clone() })?;
         let zone = plan.task(GROUP, "Find primary zone").check(keys.zone, Some(zone_spec), &[]);
         let mut made = vec![zone];
         if params.before.is_none() {
-            let spec = to_value(&TunnelSpec { name: params.tunnel_name.clone() })?;
+            let spec = Json::of(&TunnelSpec { name: params.tunnel_name.clone() })?;
             let tunnel = plan.task(GROUP, "Create tunnel").bring(keys.tunnel, spec, &[zone]);
             made.push(plan.task(GROUP, "Configure wildcard DNS record").bring_later(keys.records, &[zone, tunnel]));
             made.push(tunnel);
@@ -87,7 +87,7 @@ impl<'a> Known<'a> {
 
     fn zone(&self) -> Result<ZoneFacts> {
         let found = self.doc.found(&self.keys.zone).ok_or_else(|| missing("the primary zone"))?;
-        ZoneFacts::deserialize(found).map_err(|_| missing("the primary zone"))
+        found.read::<ZoneFacts>().map_err(|_| missing("the primary zone"))
     }
 
     fn tunnel(&self) -> Result<TunnelFacts> {
@@ -95,32 +95,32 @@ impl<'a> Known<'a> {
             return Ok(before.tunnel.clone());
         }
         let found = self.doc.found(&self.keys.tunnel).ok_or_else(|| missing("the tunnel"))?;
-        TunnelFacts::deserialize(found).map_err(|_| missing("the tunnel"))
+        found.read::<TunnelFacts>().map_err(|_| missing("the tunnel"))
     }
 
     fn rules(&self) -> Vec<IngressRule> {
         ingress(&self.params.primary_domain, &self.params.router)
     }
 
-    fn wildcard(&self) -> Result<Value> {
+    fn wildcard(&self) -> Result<Json> {
         let name = format!("*.{}", self.params.primary_domain);
         let record = RecordSpec { record_type: RecordType::Cname, name, content: self.tunnel()?.id.dns_target(), proxied: true };
-        to_value(&RecordsSpec { zone: self.zone()?.id, records: vec![record] })
+        Json::of(&RecordsSpec { zone: self.zone()?.id, records: vec![record] })
     }
 
-    fn ingress(&self) -> Result<(Option<Value>, Value)> {
+    fn ingress(&self) -> Result<(Option<Json>, Json)> {
         let tunnel = self.tunnel()?.id;
         let from = self
             .params
             .before
             .as_ref()
-            .map(|before| to_value(&IngressSpec { tunnel: tunnel.clone(), rules: before.ingress.clone() }))
+            .map(|before| Json::of(&IngressSpec { tunnel: tunnel.clone(), rules: before.ingress.clone() }))
             .transpose()?;
-        Ok((from, to_value(&IngressSpec { tunnel, rules: self.rules() })?))
+        Ok((from, Json::of(&IngressSpec { tunnel, rules: self.rules() })?))
     }
 
-    fn record(&self) -> Result<(Option<Value>, Value)> {
-        let row = |record: &PlatformRecord| plain(Table::Platform, PLATFORM.to_owned(), record).and_then(|row| to_value(&row));
+    fn record(&self) -> Result<(Option<Json>, Json)> {
+        let row = |record: &PlatformRecord| plain(Table::Platform, PLATFORM.to_owned(), record).and_then(|row| Json::of(&row));
         let record = PlatformRecord {
             primary_domain: self.params.primary_domain.clone(),
             primary_zone: self.zone()?,
@@ -148,7 +148,7 @@ impl Flow for EnsurePlatform {
         Subject::Platform
     }
 
-    fn resolve(&self, doc: &OperationDoc, step: usize) -> Result<(Option<Value>, Value)> {
+    fn resolve(&self, doc: &OperationDoc, step: usize) -> Result<(Option<Json>, Json)> {
         let known = Known::of(doc)?;
         match doc.steps.get(step).map(|step| step.key.kind) {
             Some(ResourceKind::Records) => Ok((None, known.wildcard()?)),

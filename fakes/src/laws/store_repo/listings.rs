@@ -73,7 +73,7 @@ async fn whole_rows(repo: Subject) -> Verdict {
     let (id, index) = (fresh("whole-"), fresh("index-"));
     insert(&repo, &indexed(TABLE, &id, &index, "v")).await?;
     let mut write = indexed(TABLE, &id, &index, "v");
-    write.body = json!({"second": true});
+    write.body = json!({"second": true}).into();
     repo.put(&write, Expected::Version(1), &nonce()).await?;
     let row = repo.get(TABLE, &id).await?;
     ensure(row.as_ref().is_some_and(|row| row.version == 2), || format!("the row is {row:?}"))?;

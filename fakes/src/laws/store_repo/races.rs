@@ -26,7 +26,7 @@ async fn race(repo: &Subject, id: &str, expected: Expected) -> Verdict {
         refused("a write that came too late", answer, Code::VersionConflict)?;
     }
     same("how many writes succeeded", &won.len(), &1)?;
-    let body = won.first().map(|(number, _)| json!(number));
+    let body = won.first().map(|(number, _)| json!(number).into());
     same("the body", &repo.get(TABLE, id).await?.map(|row| row.body), &body)
 }
 
@@ -48,14 +48,14 @@ async fn no_lost_update(repo: Subject) -> Verdict {
         answer?;
     }
     let row = repo.get(TABLE, &id).await?.map(|row| (row.version, row.body, row.indexes));
-    same("20 additions to 0", &row, &Some((21, json!(20), BTreeMap::new())))
+    same("20 additions to 0", &row, &Some((21, json!(20).into(), BTreeMap::new())))
 }
 
 async fn add_one(repo: Subject, id: String) -> Verdict {
     // Each round at least one of the 20 succeeds.
     for _ in 0..20 {
         let row = repo.get(TABLE, &id).await?;
-        let (version, sum) = row.map(|row| (row.version, row.body.as_u64())).unwrap_or_default();
+        let (version, sum) = row.map(|row| (row.version, row.body.value().as_u64())).unwrap_or_default();
         let write = document(TABLE, &id, json!(sum.unwrap_or_default() + 1));
         match repo.put(&write, Expected::Version(version), &nonce()).await {
             Ok(_) => return Ok(()),

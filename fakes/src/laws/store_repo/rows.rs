@@ -75,10 +75,10 @@ async fn rises(repo: Subject) -> Verdict {
 async fn replaces(repo: Subject) -> Verdict {
     let (id, kept, dropped) = (fresh("replaces-"), fresh("index-"), fresh("index-"));
     let mut write = indexed(TABLE, &id, &dropped, "old");
-    write.body = json!({"old": 1, "both": 1});
+    write.body = json!({"old": 1, "both": 1}).into();
     insert(&repo, &write).await?;
     let mut write = indexed(TABLE, &id, &kept, "new");
-    write.body = json!({"both": 2});
+    write.body = json!({"both": 2}).into();
     repo.put(&write, Expected::Version(1), &nonce()).await?;
     let row = repo.get(TABLE, &id).await?.map(|row| (row.body, row.indexes));
     same("the row", &row, &Some((write.body, write.indexes)))
@@ -104,7 +104,7 @@ async fn tables(repo: Subject) -> Verdict {
         same("the first version", &insert(&repo, &document(*table, &id, json!(table.as_str()))).await?, &1)?;
     }
     for table in Table::ALL {
-        same("the body", &repo.get(*table, &id).await?.map(|row| row.body), &Some(json!(table.as_str())))?;
+        same("the body", &repo.get(*table, &id).await?.map(|row| row.body), &Some(json!(table.as_str()).into()))?;
     }
     Ok(())
 }
@@ -112,7 +112,7 @@ async fn tables(repo: Subject) -> Verdict {
 /// Judges that the row has this version and body.
 pub(super) async fn unchanged(repo: &Subject, id: &str, version: u64, body: Value) -> Verdict {
     let seen = repo.get(TABLE, id).await?.map(|row| (row.version, row.body));
-    same("the row afterwards", &seen, &Some((version, body)))
+    same("the row afterwards", &seen, &Some((version, body.into())))
 }
 
 async fn exists(repo: Subject) -> Verdict {
