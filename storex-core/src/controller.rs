@@ -1,29 +1,33 @@
 //! The one door: HTTP, CLI, Python and embedding programs call these use cases and nothing deeper.
 
 mod builder;
+mod idempotency;
+mod interventions;
 mod operations;
 mod outbox;
 mod platform;
+mod recovery;
 mod request;
 mod settings;
 mod stores;
 mod view;
 
 pub use builder::ControllerBuilder;
+pub use idempotency::{Accepted, IdempotencyKey, RequestOptions};
 pub use platform::Readiness;
 pub use request::CreateStoreRequest;
 pub use settings::Settings;
 pub use view::{ConfigurationStatus, ConfigurationView, DomainsView, StoreCreated, StoreList, StoreView};
 
-use crate::operation::{Driver, OperationDoc};
+use crate::operation::{Driver, Ears};
 use crate::resource::Providers;
 use crate::{Notifier, OperationId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-type Watchers = HashMap<OperationId, watch::Sender<Option<Arc<OperationDoc>>>>;
+/// The operations driven here.
+type Driven = HashMap<OperationId, Ears>;
 
 /// A running control plane. Cheap to clone; clones are the same control plane. Two controllers in one process are independent, and nothing
 /// global is installed.
@@ -41,8 +45,7 @@ struct Inner {
     notifier: Arc<dyn Notifier>,
     settings: Settings,
     driver: Driver,
-    /// Documents of the operations driven here, as they change.
-    watchers: Mutex<Watchers>,
+    driven: Mutex<Driven>,
     readiness: RwLock<Readiness>,
     /// Tasks that drive operations.
     tasks: Mutex<JoinSet<()>>,

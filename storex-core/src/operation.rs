@@ -7,19 +7,26 @@
 mod doc;
 mod driver;
 mod fold;
+mod health;
 mod journal;
 mod next;
+mod patience;
 mod plan;
+mod run;
+mod turn;
 mod view;
 
-pub use doc::{Change, Direction, Intent, OperationDoc, Outcome, Proof, Step, StepState};
+pub use doc::{Change, Direction, Idempotency, Intent, OperationDoc, Outcome, Proof, Step, StepState, Wait};
+pub(crate) use doc::{ENDED, OPEN};
 pub(crate) use driver::{Driver, Pace};
-pub(crate) use journal::Journal;
+pub(crate) use journal::{Ears, Journal};
 pub use next::{Facts, Known, Move, next};
 pub use plan::Plan;
 pub use view::{OperationState, OperationView, StepView, TaskState, TaskView};
 
-use crate::{Json, Result, Subject};
+use crate::resource::Scene;
+use crate::{Code, Error, Json, Result, Subject};
+use async_trait::async_trait;
 use jiff::Timestamp;
 use std::fmt::Debug;
 
@@ -27,6 +34,7 @@ use std::fmt::Debug;
 pub type Decide = fn(&OperationDoc, &Facts, Timestamp, &dyn Flow) -> Vec<Move>;
 
 /// What makes one kind of operation: which value each step brings about, and whether the way back is open.
+#[async_trait]
 pub trait Flow: Debug + Send + Sync + 'static {
     /// Stable name, such as `create_store`.
     fn name(&self) -> &'static str;
@@ -39,6 +47,14 @@ pub trait Flow: Debug + Send + Sync + 'static {
 
     /// Whose objects the operation makes, as far as its finished steps tell.
     fn subject(&self, doc: &OperationDoc) -> Subject;
+
+    /// The steps of an operation that was not planned when it was asked for: its turn has come, so what it sees is what it will find. Reads only.
+    ///
+    /// # Errors
+    /// What the reads answer; `internal` for a flow that is always planned beforehand.
+    async fn plan(&self, _scene: &Scene, doc: &OperationDoc) -> Result<Vec<Step>> {
+        Err(Error::new(Code::Internal, format!("operation {} has no plan", doc.id)))
+    }
 
     /// The transition of a step whose values depend on what earlier steps found. Pure.
     ///

@@ -153,6 +153,28 @@ pub struct Removal {
     pub debt: Option<String>,
 }
 
+/// How an attempt to bring a resource to a value went, when it did not fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attempt<T> {
+    /// It stands.
+    Done(T),
+    /// Somebody has to act first; the same attempt again later.
+    Pending(Pending),
+}
+
+/// A wait that is no failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// Who has to act, such as `cloudflare`.
+    pub who: String,
+    /// What is waited for.
+    pub what: String,
+    /// Pause before the next attempt.
+    pub pause: Duration,
+    /// Longest wait over all attempts.
+    pub limit: Duration,
+}
+
 /// Everything a resource may use.
 #[derive(Clone, Debug)]
 pub struct Providers {
@@ -210,6 +232,11 @@ pub(crate) trait Resource: Debug + Send + Sync + 'static {
     /// Brings the resource to the value, from `from` when it was something else before. For a check: checks it.
     async fn bring(&self, scene: &Scene, spec: &Self::Spec, from: Option<&Self::Spec>) -> Result<Self::Found>;
 
+    /// [`Resource::bring`] for a resource that others may let wait.
+    async fn attempt(&self, scene: &Scene, spec: &Self::Spec, from: Option<&Self::Spec>) -> Result<Attempt<Self::Found>> {
+        self.bring(scene, spec, from).await.map(Attempt::Done)
+    }
+
     /// Removes the resource; absent is success. Works from the intent alone when `found` is none.
     async fn remove(&self, scene: &Scene, spec: &Self::Spec, found: Option<&Self::Found>) -> Result<Removal>;
 }
@@ -219,7 +246,7 @@ pub(crate) trait Resource: Debug + Send + Sync + 'static {
 pub(crate) trait AnyResource: Debug + Send + Sync {
     fn late_effect_window(&self, providers: &Providers) -> Duration;
     async fn observe(&self, scene: &Scene, spec: &Json, found: Option<&Json>) -> Result<Seen<Json>>;
-    async fn bring(&self, scene: &Scene, spec: &Json, from: Option<&Json>) -> Result<Json>;
+    async fn bring(&self, scene: &Scene, spec: &Json, from: Option<&Json>) -> Result<Attempt<Json>>;
     async fn remove(&self, scene: &Scene, spec: &Json, found: Option<&Json>) -> Result<Removal>;
 }
 
@@ -239,9 +266,12 @@ impl<R: Resource> AnyResource for R {
         })
     }
 
-    async fn bring(&self, scene: &Scene, spec: &Json, from: Option<&Json>) -> Result<Json> {
+    async fn bring(&self, scene: &Scene, spec: &Json, from: Option<&Json>) -> Result<Attempt<Json>> {
         let from = from.map(Json::read).transpose()?;
-        Json::of(&Resource::bring(self, scene, &spec.read()?, from.as_ref()).await?)
+        Ok(match self.attempt(scene, &spec.read()?, from.as_ref()).await? {
+            Attempt::Done(found) => Attempt::Done(Json::of(&found)?),
+            Attempt::Pending(pending) => Attempt::Pending(pending),
+        })
     }
 
     async fn remove(&self, scene: &Scene, spec: &Json, found: Option<&Json>) -> Result<Removal> {

@@ -97,7 +97,14 @@ impl ControllerBuilder {
             tries: settings.tries,
         };
         let decide = self.decide.unwrap_or(next);
-        let driver = Driver { holder: providers.entropy.hex(8)?, providers: providers.clone(), instance, pace, decide };
+        let driver = Driver {
+            holder: providers.entropy.hex(8)?,
+            providers: providers.clone(),
+            instance,
+            pace,
+            decide,
+            health: Arc::default(),
+        };
         let readiness = RwLock::new(Readiness::waiting("the platform was not ensured yet"));
         Ok(Controller {
             inner: Arc::new(Inner {
@@ -105,7 +112,7 @@ impl ControllerBuilder {
                 notifier,
                 settings,
                 driver,
-                watchers: Mutex::default(),
+                driven: Mutex::default(),
                 readiness,
                 tasks: Mutex::default(),
             }),

@@ -1,16 +1,16 @@
-//! Running, watching and resuming operations.
+//! Starting, driving and watching operations.
 
-use super::{Controller, Watchers};
-use crate::operation::{Journal, OperationDoc, OperationView};
-use crate::{Code, Error, OperationId, Page, Query, Result, Table, remaining, workflow};
+use super::{Controller, Driven};
+use crate::operation::{Ears, Journal, OperationDoc, OperationView};
+use crate::{Code, Error, OperationId, Result, Table, remaining, workflow};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
 /// Pause before an operation whose journal could not be written is taken up again.
 const TAKE_UP_PAUSE: Duration = Duration::from_secs(1);
-/// Operations listed at a time when they are resumed.
-const RESUME_PAGE: usize = 200;
+/// Pause between two looks at an operation another controller drives.
+const LOOK_PAUSE: Duration = Duration::from_millis(200);
 
 impl Controller {
     /// The operation as it is now.
@@ -18,13 +18,18 @@ impl Controller {
     /// # Errors
     /// `not_found`; what the repo answers.
     pub async fn get_operation(&self, id: &OperationId) -> Result<OperationView> {
-        let row = self.providers().repo.get(Table::Operations, id.as_str()).await?;
-        let row = row.ok_or_else(|| Error::new(Code::NotFound, format!("there is no operation {id}")).with("operation", id))?;
-        let doc = row.body.read::<OperationDoc>()?;
+        let (doc, _) = self.operation(id).await?;
         Ok(OperationView::of(&doc, self.providers().clock.now()))
     }
 
-    /// The operation once it is at rest, or as it is when the time is over.
+    /// The document of an operation and the version of its row.
+    pub(super) async fn operation(&self, id: &OperationId) -> Result<(OperationDoc, u64)> {
+        let row = self.providers().repo.get(Table::Operations, id.as_str()).await?;
+        let row = row.ok_or_else(|| Error::new(Code::NotFound, format!("there is no operation {id}")).with("operation", id))?;
+        Ok((row.body.read()?, row.version))
+    }
+
+    /// The operation once it is at rest, or as it is when the time is over; whichever controller drives it.
     ///
     /// # Errors
     /// As [`Controller::get_operation`].
@@ -32,34 +37,12 @@ impl Controller {
     /// # Cancellation
     /// Dropping the future stops the waiting, never the operation.
     pub async fn wait_operation(&self, id: &OperationId, limit: Duration) -> Result<OperationView> {
-        if let Some(doc) = self.watch(id, limit, OperationDoc::is_at_rest).await {
-            return Ok(OperationView::of(&doc, self.providers().clock.now()));
-        }
-        self.get_operation(id).await
+        let doc = self.watch(id, limit, OperationDoc::is_at_rest).await?;
+        Ok(OperationView::of(&doc, self.providers().clock.now()))
     }
 
-    /// Takes up every operation that is not at rest. Call once after a start; answers how many there were.
-    ///
-    /// # Errors
-    /// What the repo answers.
-    pub async fn resume(&self) -> Result<usize> {
-        let mut page = Page::first(RESUME_PAGE);
-        let mut resumed = 0;
-        loop {
-            let rows = self.providers().repo.list(Table::Operations, &Query::equals("open", "1"), &page).await?;
-            for row in &rows.rows {
-                self.spawn(row.id.parse()?);
-                resumed += 1;
-            }
-            match rows.next {
-                Some(next) => page.after = Some(next),
-                None => return Ok(resumed),
-            }
-        }
-    }
-
-    fn watchers(&self) -> MutexGuard<'_, Watchers> {
-        self.inner.watchers.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn driven(&self) -> MutexGuard<'_, Driven> {
+        self.inner.driven.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes the operation durable and starts it.
@@ -71,26 +54,27 @@ impl Controller {
         Ok(())
     }
 
-    /// Drives the operation in a task of its own, unless it is driven here already.
-    fn spawn(&self, id: OperationId) {
-        let sender = watch::Sender::new(None);
-        if self.watchers().contains_key(&id) {
-            return;
+    /// Drives the operation in a task of its own, unless it is driven here already. Answers whether it was not.
+    pub(super) fn spawn(&self, id: OperationId) -> bool {
+        let ears = Ears::default();
+        if self.driven().contains_key(&id) {
+            return false;
         }
-        self.watchers().insert(id.clone(), sender.clone());
+        self.driven().insert(id.clone(), ears.clone());
         let controller = self.clone();
         let mut tasks = self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(async move {
-            controller.drive_to_rest(&id, &sender).await;
-            controller.watchers().remove(&id);
+            controller.drive_to_rest(&id, &ears).await;
+            controller.driven().remove(&id);
         });
+        true
     }
 
-    async fn drive_to_rest(&self, id: &OperationId, watchers: &watch::Sender<Option<Arc<OperationDoc>>>) {
-        while let Err(error) = self.drive(id, watchers).await {
+    async fn drive_to_rest(&self, id: &OperationId, ears: &Ears) {
+        while let Err(error) = self.drive(id, ears).await {
             if matches!(error.code(), Code::VersionConflict | Code::StaleEpoch | Code::Unsupported | Code::NotFound) {
-                tracing::error!(operation = %id, %error, "the operation is left to another controller");
+                tracing::debug!(operation = %id, %error, "the operation is left to another controller");
                 return;
             }
             tracing::warn!(operation = %id, %error, "the operation is taken up again");
@@ -99,10 +83,9 @@ impl Controller {
         }
     }
 
-    async fn drive(&self, id: &OperationId, watchers: &watch::Sender<Option<Arc<OperationDoc>>>) -> Result<()> {
+    async fn drive(&self, id: &OperationId, ears: &Ears) -> Result<()> {
         let providers = self.providers();
-        let mut journal =
-            Journal::load(&providers.repo, &providers.clock, &self.inner.driver.holder, id, watchers.clone()).await?;
+        let mut journal = Journal::load(&providers.repo, &providers.clock, &self.inner.driver.holder, id, ears.clone()).await?;
         let flow = workflow::flow(&journal.doc.flow)?;
         tracing::info!(operation = %id, kind = flow.name(), label = %journal.doc.label, "driving");
         self.inner.driver.drive(flow, &mut journal).await?;
@@ -110,16 +93,40 @@ impl Controller {
         Ok(())
     }
 
-    /// The document once it satisfies the condition; `None` when the time is over or the operation is not driven here.
+    /// The document once it satisfies the condition, or as it is when the time is over.
     pub(super) async fn watch(
         &self,
         id: &OperationId,
         limit: Duration,
         done: impl Fn(&OperationDoc) -> bool + Send,
-    ) -> Option<Arc<OperationDoc>> {
-        let mut receiver = self.watchers().get(id).map(watch::Sender::subscribe)?;
+    ) -> Result<Arc<OperationDoc>> {
         let clock = Arc::clone(&self.providers().clock);
         let until = clock.now() + limit;
+        loop {
+            // Driven here: every change is told. Driven elsewhere, or over before it could be watched: the document is read again and again.
+            let receiver = self.driven().get(id).map(|ears| ears.watchers.subscribe());
+            if let Some(doc) = match receiver {
+                Some(receiver) => self.told(receiver, until, &done).await,
+                None => None,
+            } {
+                return Ok(doc);
+            }
+            let (doc, _) = self.operation(id).await?;
+            if done(&doc) || clock.now() >= until {
+                return Ok(Arc::new(doc));
+            }
+            clock.sleep(LOOK_PAUSE.min(remaining(clock.now(), until))).await;
+        }
+    }
+
+    /// The document once it satisfies the condition; none when it is no longer driven here or the time is over.
+    async fn told(
+        &self,
+        mut receiver: watch::Receiver<Option<Arc<OperationDoc>>>,
+        until: jiff::Timestamp,
+        done: &(impl Fn(&OperationDoc) -> bool + Send),
+    ) -> Option<Arc<OperationDoc>> {
+        let clock = Arc::clone(&self.providers().clock);
         loop {
             let seen = receiver.borrow_and_update().clone();
             if let Some(doc) = seen.filter(|doc| done(doc)) {

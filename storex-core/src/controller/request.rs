@@ -2,10 +2,11 @@
 
 use crate::record::StoreDetails;
 use crate::{Code, Email, Error, Hostname, Result, Username};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// A store to create.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CreateStoreRequest {
     /// Name of the store.

@@ -19,6 +19,8 @@ pub struct Settings {
     pub operation_limit: Duration,
     /// Longest time a create waits for the zone's name servers before it answers. Default 10 s.
     pub answer_limit: Duration,
+    /// How long a finished operation can be looked at. Default 30 days.
+    pub operation_retention: Duration,
     /// Lease of an operation without renewal. Default 15 s.
     pub lease: Duration,
     /// First pause after a failure; doubles with full jitter. Default 500 ms.
@@ -39,6 +41,7 @@ impl Settings {
             effect_limit: Duration::from_secs(30),
             operation_limit: Duration::from_mins(15),
             answer_limit: Duration::from_secs(10),
+            operation_retention: Duration::from_hours(24 * 30),
             lease: Duration::from_secs(15),
             first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_mins(1),

@@ -1,12 +1,13 @@
 //! Creating, showing, listing and deleting stores.
 
-use super::{ConfigurationView, Controller, CreateStoreRequest, DomainsView, StoreCreated, StoreList, StoreView};
+use super::{
+    Accepted, ConfigurationView, Controller, CreateStoreRequest, DomainsView, RequestOptions, StoreCreated, StoreList, StoreView,
+};
 use crate::operation::{Direction, OperationDoc, Step, StepState};
 use crate::record::{DomainRecord, StoreRecord, StoreState, decode};
 use crate::resource::{Claimed, ResourceKind};
-use crate::workflow::{Candidates, CreateParams, CreateStore, DeleteParams, DeleteStore};
+use crate::workflow::{Candidates, CreateParams, CreateStore, DeleteParams};
 use crate::{Code, EntropyExt, Error, Hostname, Json, OperationId, Page, Query, Result, StoreDigits, StoreId, Table, ZoneFacts};
-use std::sync::Arc;
 
 /// Store numbers tried for a new store: digits, and how many of that width.
 const DIGITS_TRIED: [(u32, usize); 4] = [(5, 1), (6, 2), (7, 4), (9, 8)];
@@ -25,15 +26,42 @@ impl Controller {
     /// # Cancellation
     /// Dropping the future after the operation began does not stop it.
     pub async fn create_store(&self, request: &CreateStoreRequest) -> Result<(StoreCreated, OperationId)> {
-        let platform = self.platform().await?;
+        let accepted = self.create_store_with(request, &RequestOptions::default()).await?;
+        Ok((accepted.answer, accepted.operation))
+    }
+
+    /// [`Controller::create_store`] with options.
+    ///
+    /// # Errors
+    /// As [`Controller::create_store`]; `idempotency_key_reused` when the key was used for another request.
+    ///
+    /// # Cancellation
+    /// As [`Controller::create_store`].
+    pub async fn create_store_with(
+        &self,
+        request: &CreateStoreRequest,
+        options: &RequestOptions,
+    ) -> Result<Accepted<StoreCreated>> {
         if let Some(domain) = &request.domain {
             domain.check_custom_domain(&self.settings().primary_domain)?;
         }
+        let reserved = self.reserve("create_store", request, options).await?;
+        let operation = reserved.id.clone();
+        let mut replayed = reserved.begun;
+        if !reserved.begun {
+            let (params, steps) = self.plan_of_create(request).await?;
+            let doc = self.document("create_store", params.username.as_str(), Json::of(&params)?, steps)?;
+            replayed = !self.begin(reserved, doc).await?;
+        }
+        Ok(Accepted { answer: self.answer(&operation).await?, operation, replayed })
+    }
+
+    /// What a store is created from, and the steps.
+    pub(super) async fn plan_of_create(&self, request: &CreateStoreRequest) -> Result<(CreateParams, Vec<Step>)> {
+        let platform = self.platform().await?;
         let settings = self.settings();
-        let candidates = Candidates {
-            digits: self.digits_to_try()?,
-            ports: self.providers().host(&settings.host)?.facts().await?.free_ports.into_iter().take(16).collect(),
-        };
+        let candidates =
+            Candidates { digits: self.digits_to_try()?, ports: self.providers().host(&settings.host)?.facts().await?.free_ports };
         let params = CreateParams {
             username: request.username.clone(),
             domain: request.domain.clone(),
@@ -45,16 +73,8 @@ impl Controller {
         if candidates.ports.is_empty() {
             return Err(Error::new(Code::Exhausted, "no port of the host's range is free").with("host", &settings.host));
         }
-        let doc = self.document(
-            "create_store",
-            params.username.as_str(),
-            Json::of(&params)?,
-            CreateStore::steps(&params, &candidates)?,
-        )?;
-        let id = doc.id.clone();
-        self.start(doc).await?;
-        let created = self.answer(&params, &id).await?;
-        Ok((created, id))
+        let steps = CreateStore::steps(&params, &candidates)?;
+        Ok((params, steps))
     }
 
     /// Numbers to try, in order. One try at five digits: once half of them are in use, most new stores get six, and so on.
@@ -74,6 +94,10 @@ impl Controller {
             flow_version: 1,
             label: label.to_owned(),
             params,
+            turn: None,
+            idempotency: None,
+            planned: true,
+            cancelled_at: None,
             direction: Direction::Forward,
             steps,
             error: None,
@@ -84,16 +108,12 @@ impl Controller {
     }
 
     /// Waits until the answer can be given and gives it.
-    async fn answer(&self, params: &CreateParams, id: &OperationId) -> Result<StoreCreated> {
+    async fn answer(&self, id: &OperationId) -> Result<StoreCreated> {
         let limit = self.settings().answer_limit;
+        let params: CreateParams = self.operation(id).await?.0.params.read()?;
         let known = |doc: &OperationDoc| claimed(doc) && params.domain.as_ref().is_none_or(|name| recorded(doc, name));
-        let mut seen = self.watch(id, limit, |doc| doc.error.is_some() || known(doc)).await;
-        if seen.is_none() {
-            // The name servers are not known in time, or the operation was over before it could be watched.
-            let row = self.providers().repo.get(Table::Operations, id.as_str()).await?;
-            seen = row.map(|row| row.body.read::<OperationDoc>()).transpose().ok().flatten().map(Arc::new);
-        }
-        let doc = seen.ok_or_else(|| Error::new(Code::Internal, format!("operation {id} cannot be found")))?;
+        // The name servers may not be known in time: then they are left out.
+        let doc = self.watch(id, limit, |doc| doc.error.is_some() || known(doc)).await?;
         if let Some(error) = &doc.error {
             return Err(Error::from(error.clone()).with("operation", id));
         }
@@ -102,7 +122,7 @@ impl Controller {
         let nameservers = zone(&doc).map(|zone| zone.name_servers).unwrap_or_default();
         Ok(StoreCreated {
             status: "success".to_owned(),
-            store_id: StoreId::new(params.username.clone(), digits.parse()?),
+            store_id: StoreId::new(params.username, digits.parse()?),
             domains: DomainsView { system: params.system.clone(), custom: params.domain.clone() },
             configuration: ConfigurationView::of(params.domain.is_some(), nameservers, true),
         })
@@ -153,21 +173,36 @@ impl Controller {
     /// # Errors
     /// `not_found`; `operation_in_progress` while the store is being made.
     pub async fn delete_store(&self, id: &StoreId) -> Result<OperationId> {
-        let (store, _) = self.store(id).await?;
-        match store.state {
-            StoreState::Deleting => return Ok(store.operation),
-            StoreState::Active => {}
-            StoreState::Configuring => {
-                let why = format!("operation {} on store {id} is going on", store.operation);
-                return Err(Error::new(Code::OperationInProgress, why).with("operation", &store.operation));
+        self.delete_store_with(id, &RequestOptions::default()).await.map(|accepted| accepted.operation)
+    }
+
+    /// [`Controller::delete_store`] with options.
+    ///
+    /// # Errors
+    /// As [`Controller::delete_store`]; `idempotency_key_reused` when the key was used for another request.
+    pub async fn delete_store_with(&self, id: &StoreId, options: &RequestOptions) -> Result<Accepted<()>> {
+        let reserved = self.reserve("delete_store", id, options).await?;
+        let mut operation = reserved.id.clone();
+        let mut replayed = reserved.begun;
+        if !reserved.begun {
+            let (store, _) = self.store(id).await?;
+            match store.state {
+                // Without a key, too, a second request finds the first one's operation.
+                StoreState::Deleting if options.idempotency_key.is_none() => (operation, replayed) = (store.operation, true),
+                StoreState::Deleting | StoreState::Active => {
+                    let mut doc =
+                        self.document("delete_store", id.username().as_str(), Json::of(&DeleteParams::of(id))?, Vec::new())?;
+                    doc.turn = Some(id.to_string());
+                    doc.planned = false;
+                    replayed = !self.begin(reserved, doc).await?;
+                }
+                StoreState::Configuring => {
+                    let why = format!("operation {} on store {id} is going on", store.operation);
+                    return Err(Error::new(Code::OperationInProgress, why).with("operation", &store.operation));
+                }
             }
         }
-        let label = id.username().to_string();
-        let mut doc = self.document("delete_store", &label, Json::of(&DeleteParams { store: store.clone() })?, Vec::new())?;
-        doc.steps = DeleteStore::steps(&store, &doc.id, doc.created_at)?;
-        let operation = doc.id.clone();
-        self.start(doc).await?;
-        Ok(operation)
+        Ok(Accepted { answer: (), operation, replayed })
     }
 }
 

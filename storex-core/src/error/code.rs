@@ -111,6 +111,10 @@ codes! {
     Unsupported = "unsupported", Invalid, 422, 6, "Not supported here", "See the message for what is supported.";
     Unusable = "unusable", Invalid, 422, 2, "The machine or the settings cannot be used", "Do what the message says.";
     Corrupt = "corrupt", Corrupt, 500, 1, "Stored data cannot be understood", "Restore the data from a backup, or report it with the context.";
+    Cancelled = "cancelled", Conflict, 409, 10, "The operation was cancelled", "Nothing to do: everything it made was removed.";
+    PastPointOfNoReturn = "past_point_of_no_return", Conflict, 409, 5, "The operation can no longer be cancelled", "Wait until it ends.";
+    IdempotencyKeyReused = "idempotency_key_reused", Invalid, 422, 6, "The Idempotency-Key was used for another request", "Send a new key for a new request, or the same request for the same key.";
+    SafeMode = "safe_mode", Conflict, 409, 5, "The documents are older than the world they describe", "Compare the drift report with the world, then reconcile with accept_restore.";
     RolledBack = "rolled_back", Conflict, 409, 10, "The operation failed and everything it made was removed", "See the operation's error.";
     Poisoned = "poisoned", Internal, 500, 11, "The operation cannot go on without an operator", "See the operation's evidence, mend the cause, then retry it.";
     Internal = "internal", Internal, 500, 1, "A defect in storex", "Report it with the context.";

@@ -1,9 +1,18 @@
 //! The operation document: the journal of one operation.
 
+use crate::record::sortable;
 use crate::resource::ResourceKey;
 use crate::{ErrorRecord, Json, OperationId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Name of the index that lists operations not at rest.
+pub(crate) const OPEN: &str = "open";
+/// Name of the index that lists the operations that have, or wait for, a turn.
+pub(super) const TURN: &str = "turn";
+/// Name of the index that lists finished operations by the time they ended.
+pub(crate) const ENDED: &str = "ended";
 
 /// Which way an operation goes, or how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +87,28 @@ pub struct Intent {
     pub spec: Json,
 }
 
+/// On whom a step waits. A wait is no failure: it lasts until somebody acts or its time is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// Who has to act, such as `cloudflare` or `storex`.
+    pub who: String,
+    /// What is waited for.
+    pub what: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when it is waited; then the step has failed.
+    pub until: Timestamp,
+}
+
+/// The request an operation answers, for those who repeat it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Idempotency {
+    /// Name of the claim on the key.
+    pub name: String,
+    /// Digest of the request.
+    pub fingerprint: String,
+}
+
 /// One transition or check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
@@ -116,6 +147,12 @@ pub struct Step {
     /// Tries in the current direction that did not succeed.
     #[serde(default)]
     pub failures: u32,
+    /// Since when they do not succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing_since: Option<Timestamp>,
+    /// On whom it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<Wait>,
     /// Earliest next try.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Timestamp>,
@@ -150,6 +187,20 @@ impl Step {
         matches!(self.state, StepState::Pending | StepState::Skipped | StepState::Undone)
     }
 
+    /// Takes up a step an operator was needed for.
+    pub(crate) fn take_up(&mut self) {
+        self.succeed();
+        self.hopeless = false;
+    }
+
+    /// Forgets the tries that did not succeed.
+    pub(super) fn succeed(&mut self) {
+        self.failures = 0;
+        self.failing_since = None;
+        self.retry_at = None;
+        self.waits = None;
+    }
+
     /// Values of the step, as far as they are known.
     pub fn values(&self) -> Option<&Intent> {
         self.intent.as_ref().or(self.given.as_ref())
@@ -169,6 +220,18 @@ pub struct OperationDoc {
     pub label: String,
     /// What was asked for. Never a secret.
     pub params: Json,
+    /// What only one operation may change at a time: a store id. Operations on it take turns in the order in which they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<String>,
+    /// The key under which it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<Idempotency>,
+    /// False until its steps are known: an operation that takes turns plans when its turn comes.
+    #[serde(default = "yes")]
+    pub planned: bool,
+    /// When somebody asked to cancel it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_at: Option<Timestamp>,
     /// Which way it goes.
     pub direction: Direction,
     /// Its transitions and checks.
@@ -184,10 +247,35 @@ pub struct OperationDoc {
     pub deadline: Timestamp,
 }
 
+fn yes() -> bool {
+    true
+}
+
 impl OperationDoc {
-    /// True when nothing will change any more without an operator.
+    /// True when nothing will change any more without an operator. One that has ended is at rest once its turn is given up, so that no crash in
+    /// between leaves the turn taken.
     pub fn is_at_rest(&self) -> bool {
-        matches!(self.direction, Direction::Done(_) | Direction::Poisoned)
+        self.direction == Direction::Poisoned || (self.is_over() && self.turn.is_none())
+    }
+
+    /// True when it has ended, so that nothing of it is left to do.
+    pub fn is_over(&self) -> bool {
+        matches!(self.direction, Direction::Done(_))
+    }
+
+    /// By what its row is listed.
+    pub(crate) fn indexes(&self) -> BTreeMap<String, String> {
+        let mut indexes = BTreeMap::new();
+        if !self.is_at_rest() {
+            indexes.insert(OPEN.to_owned(), "1".to_owned());
+        }
+        if self.is_over() && self.is_at_rest() {
+            indexes.insert(ENDED.to_owned(), sortable(self.updated_at));
+        }
+        if let Some(turn) = self.turn.as_ref().filter(|_| !self.is_over()) {
+            indexes.insert(TURN.to_owned(), turn.clone());
+        }
+        indexes
     }
 
     /// What stands at the resource, as the finished step that made it found it.

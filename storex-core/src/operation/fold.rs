@@ -1,8 +1,8 @@
 //! Folding moves and their outcomes into the document. Pure.
 
-use super::{Change, Direction, Facts, Known, Move, OperationDoc, Step, StepState};
-use crate::resource::{Removal, Seen};
-use crate::{Error, ErrorRecord, Json, Result};
+use super::{Change, Direction, Facts, Known, Move, OperationDoc, Step, StepState, Wait};
+use crate::resource::{Attempt, Removal, Seen};
+use crate::{Code, Error, ErrorRecord, Json, Result};
 use jiff::Timestamp;
 
 /// Outcome of a move that touched the world.
@@ -11,13 +11,27 @@ pub(super) enum Report {
     /// A look.
     Looked(Result<Seen<Json>>),
     /// Bringing a resource to a value, forward.
-    Brought(Result<Json>),
+    Brought(Result<Attempt<Json>>),
     /// Bringing it back to the value before.
     Reverted(Result<Json>),
     /// Removing it.
     Removed(Result<Removal>),
     /// A check.
     Checked(Result<Json>),
+}
+
+impl Report {
+    /// Why it did not succeed.
+    pub(super) fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Looked(Err(error))
+            | Self::Brought(Err(error))
+            | Self::Reverted(Err(error))
+            | Self::Removed(Err(error))
+            | Self::Checked(Err(error)) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 /// What the driver adds to an outcome: the time, and when to try again or stop trying.
@@ -78,8 +92,7 @@ fn turn(doc: &mut OperationDoc, error: &ErrorRecord) {
     doc.direction = Direction::Backward;
     doc.error = Some(error.clone());
     for step in &mut doc.steps {
-        step.failures = 0;
-        step.retry_at = None;
+        step.succeed();
         step.failed = step.hopeless;
         step.hopeless = false;
     }
@@ -91,8 +104,7 @@ fn done(step: &mut Step, found: Option<Json>, now: Timestamp) {
         step.found = found;
     }
     step.error = None;
-    step.failures = 0;
-    step.retry_at = None;
+    step.succeed();
     step.ended_at = Some(now);
 }
 
@@ -106,7 +118,21 @@ pub(super) fn fold(doc: &mut OperationDoc, facts: &mut Facts, index: usize, repo
             facts.0.insert(index, Known::Seen(seen));
             return false;
         }
-        Report::Brought(Ok(found)) | Report::Checked(Ok(found)) => done(step, Some(found), hint.now),
+        Report::Brought(Ok(Attempt::Pending(pending))) => {
+            // What is waited for was accepted or refused for now; the same effect again, under the same mark, when its time comes.
+            facts.0.insert(index, Known::Untouched);
+            let since = step.waits.as_ref().map_or(hint.now, |wait| wait.since);
+            let until = since + pending.limit;
+            if hint.now < until {
+                step.succeed();
+                step.retry_at = Some((hint.now + pending.pause).min(until));
+                step.waits = Some(Wait { who: pending.who, what: pending.what, since, until });
+            } else {
+                let why = format!("waited for {} until the time was over: {}", pending.who, pending.what);
+                failed(step, &Error::new(Code::Timeout, why), &Hint { last: true, ..*hint });
+            }
+        }
+        Report::Brought(Ok(Attempt::Done(found))) | Report::Checked(Ok(found)) => done(step, Some(found), hint.now),
         Report::Reverted(Ok(_)) => unmade(step),
         Report::Removed(Ok(removal)) => {
             step.debt = removal.debt;
@@ -126,15 +152,16 @@ fn unmade(step: &mut Step) {
         step.doubt_until = None;
     }
     step.state = StepState::Undone;
-    step.failures = 0;
-    step.retry_at = None;
+    step.succeed();
 }
 
 fn failed(step: &mut Step, error: &Error, hint: &Hint) {
     step.failures += 1;
+    step.failing_since.get_or_insert(hint.now);
+    step.waits = None;
     step.error = Some(ErrorRecord::from(error));
     step.retry_at = Some(hint.retry_at);
-    step.hopeless = hint.last || !(error.is_transient() || error.is_unclear());
+    step.hopeless = hint.last;
 }
 
 fn effect_failed(step: &mut Step, facts: &mut Facts, index: usize, error: &Error, hint: &Hint) {

@@ -102,10 +102,14 @@ fn stop(flow: &dyn Flow, error: ErrorRecord) -> Move {
 
 /// Why the way forward is closed, if it is.
 fn reason_to_stop(doc: &OperationDoc, now: Timestamp, flow: &dyn Flow) -> Option<ErrorRecord> {
+    if doc.cancelled_at.is_some() && !flow.forward_only() {
+        return Some(ErrorRecord::from(&Error::new(Code::Cancelled, "the operation was cancelled on request")));
+    }
     if let Some(step) = doc.steps.iter().find(|step| step.hopeless) {
         return step.error.clone();
     }
-    if flow.forward_only() || now < doc.deadline {
+    let waits = doc.steps.iter().any(|step| step.waits.as_ref().is_some_and(|wait| now < wait.until));
+    if flow.forward_only() || now < doc.deadline || waits {
         return None;
     }
     let last = doc.steps.iter().find_map(|step| step.error.clone().filter(|_| !step.is_settled()));

@@ -37,6 +37,8 @@ impl Plan {
             doubted: false,
             doubt_until: None,
             failures: 0,
+            failing_since: None,
+            waits: None,
             retry_at: None,
             error: None,
             hopeless: false,

@@ -1,6 +1,6 @@
 //! An operation as people see it: states computed from the document, steps and tasks by the specification's names.
 
-use super::{Direction, OperationDoc, Outcome, Step, StepState};
+use super::{Direction, OperationDoc, Outcome, Step, StepState, Wait};
 use crate::{ErrorRecord, OperationId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,9 @@ pub struct TaskView {
     pub error: Option<ErrorRecord>,
     /// Tries that did not succeed.
     pub failures: u32,
+    /// On whom it waits, which is no failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_on: Option<Wait>,
     /// What had to be left behind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub debts: Vec<String>,
@@ -156,6 +159,7 @@ fn merge(tasks: &mut Vec<TaskView>, step: &Step) {
             task.reason = task.reason.take().or_else(|| step.skipped.clone());
             task.error = task.error.take().or_else(|| step.error.clone());
             task.failures += step.failures;
+            task.waits_on = task.waits_on.take().or_else(|| step.waits.clone());
             task.debts.extend(debt);
         }
         None => tasks.push(TaskView {
@@ -164,6 +168,7 @@ fn merge(tasks: &mut Vec<TaskView>, step: &Step) {
             reason: step.skipped.clone(),
             error: step.error.clone(),
             failures: step.failures,
+            waits_on: step.waits.clone(),
             debts: debt.into_iter().collect(),
         }),
     }

@@ -1,7 +1,7 @@
 //! The zone of a custom domain. A zone can carry no mark: it is ours when it was seen absent under our exclusive claim before we made it.
 
-use super::{Removal, Resource, Scene, Seen};
-use crate::{DomainObject, Hostname, Mark, Result, ZoneFacts, ZoneStatus};
+use super::{Attempt, Pending, Removal, Resource, Scene, Seen};
+use crate::{DomainObject, Hostname, Kind, Mark, Result, ZoneFacts, ZoneStatus};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -12,6 +12,11 @@ pub struct ZoneSpec {
     /// Domain of the zone.
     pub name: Hostname,
 }
+
+/// Pause between two attempts when the provider names none.
+const QUEUE_PAUSE: Duration = Duration::from_mins(1);
+/// Longest time a zone is queued.
+const QUEUE_LIMIT: Duration = Duration::from_hours(24);
 
 #[derive(Debug)]
 pub(super) struct ZoneResource;
@@ -37,6 +42,20 @@ impl Resource for ZoneResource {
 
     async fn bring(&self, scene: &Scene, spec: &ZoneSpec, _: Option<&ZoneSpec>) -> Result<ZoneFacts> {
         scene.providers.domains.ensure_zone(&scene.cx, &spec.name).await
+    }
+
+    /// Cloudflare caps the zones added in a time and those that are pending: then the zone is queued.
+    async fn attempt(&self, scene: &Scene, spec: &ZoneSpec, from: Option<&ZoneSpec>) -> Result<Attempt<ZoneFacts>> {
+        match self.bring(scene, spec, from).await {
+            Ok(zone) => Ok(Attempt::Done(zone)),
+            Err(error) if error.kind() == Kind::RateLimited && !error.is_unclear() => Ok(Attempt::Pending(Pending {
+                who: "cloudflare".to_owned(),
+                what: format!("the zone {} is queued: {}", spec.name, error.message()),
+                pause: error.retry_delay().unwrap_or(QUEUE_PAUSE),
+                limit: QUEUE_LIMIT,
+            })),
+            Err(error) => Err(error),
+        }
     }
 
     /// An active zone, and one with records we did not make, serves somebody: it stays, and what stays is said.

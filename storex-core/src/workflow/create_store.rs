@@ -14,6 +14,7 @@ use crate::{
     Code, HostId, Hostname, Json, Notification, Part, Port, RecordSpec, RecordType, Result, StoreDigits, StoreId, Subject, Table,
     Username, ZoneFacts,
 };
+use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -376,6 +377,7 @@ impl<'a> Known<'a> {
     }
 }
 
+#[async_trait]
 impl Flow for CreateStore {
     fn name(&self) -> &'static str {
         NAME

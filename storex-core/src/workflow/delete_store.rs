@@ -2,18 +2,25 @@
 
 use super::{missing, params};
 use crate::operation::{Flow, OperationDoc, Plan, Step};
-use crate::record::{StoreRecord, StoreState};
-use crate::resource::{ResourceKey, ResourceKind};
-use crate::{Json, OperationId, Result, Subject};
+use crate::record::{StoreRecord, StoreState, decode};
+use crate::resource::{ResourceKey, ResourceKind, Scene};
+use crate::{Json, OperationId, Result, StoreId, Subject, Table};
+use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub(super) const NAME: &str = "delete_store";
 
-/// What a store is deleted from: its document as it was.
+/// Which store is deleted. What it holds is read when its turn comes: an operation before may have changed it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct DeleteParams {
-    pub(crate) store: StoreRecord,
+    store_id: StoreId,
+}
+
+impl DeleteParams {
+    pub(crate) fn of(store: &StoreId) -> Self {
+        Self { store_id: store.clone() }
+    }
 }
 
 /// The flow.
@@ -61,6 +68,7 @@ fn task(kind: ResourceKind) -> &'static str {
     }
 }
 
+#[async_trait]
 impl Flow for DeleteStore {
     fn name(&self) -> &'static str {
         NAME
@@ -75,7 +83,16 @@ impl Flow for DeleteStore {
     }
 
     fn subject(&self, doc: &OperationDoc) -> Subject {
-        params::<DeleteParams>(doc).map_or(Subject::Platform, |params| Subject::Store(params.store.store_id.digits()))
+        params::<DeleteParams>(doc).map_or(Subject::Platform, |params| Subject::Store(params.store_id.digits()))
+    }
+
+    /// A store that is gone when the turn comes has nothing left to remove.
+    async fn plan(&self, scene: &Scene, doc: &OperationDoc) -> Result<Vec<Step>> {
+        let id = params::<DeleteParams>(doc)?.store_id;
+        match scene.providers.repo.get(Table::Stores, &id.to_string()).await? {
+            Some(row) => Self::steps(&decode(&row)?, &doc.id, doc.created_at),
+            None => Ok(Vec::new()),
+        }
     }
 
     fn resolve(&self, _: &OperationDoc, _: usize) -> Result<(Option<Json>, Json)> {

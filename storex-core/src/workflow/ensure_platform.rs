@@ -5,6 +5,7 @@ use crate::operation::{Flow, OperationDoc, Plan, Step};
 use crate::record::{PLATFORM, PlatformRecord, plain};
 use crate::resource::{IngressSpec, RecordsSpec, ResourceKey, ResourceKind, TunnelSpec, ZoneSpec};
 use crate::{Hostname, IngressRule, Json, RecordSpec, RecordType, Result, Subject, Table, TunnelFacts, ZoneFacts};
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
@@ -131,6 +132,7 @@ impl<'a> Known<'a> {
     }
 }
 
+#[async_trait]
 impl Flow for EnsurePlatform {
     fn name(&self) -> &'static str {
         NAME
