@@ -2,6 +2,7 @@
 //!
 //! A law takes a subject and judges it by its answers alone. Laws choose fresh names, so one subject can sit them all, one after another.
 
+mod book;
 pub mod domain_provider;
 pub mod process_supervisor;
 pub mod proxy_writer;
@@ -9,6 +10,8 @@ pub mod store_files;
 pub mod store_host;
 pub mod store_repo;
 pub mod tunnel_routes;
+
+pub use book::{Chapter, Sitting, book, page};
 
 use futures::future::BoxFuture;
 use std::fmt::{self, Debug};

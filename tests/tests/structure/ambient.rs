@@ -65,6 +65,11 @@ const OWNERS: &[Owner] = &[
         why: "virtual time: tokio's clock, paused in tests",
     },
     Owner { file: "fakes/src/cloudflare/persist.rs", calls: &["OpenOptions::new"], why: "the simulator's state file" },
+    Owner {
+        file: "examples/outside-provider/src/journal.rs",
+        calls: &["OpenOptions::new"],
+        why: "the journal of a provider that is no part of storex",
+    },
     Owner { file: "tests/src/process.rs", calls: &["Command::new", "env::var", EXPECT], why: "where tests start programs" },
 ];
 

@@ -1,0 +1,9 @@
+//! Every trait's twin sits its laws, every law is failed by a broken twin, and `docs/laws.md` says the same.
+
+mod domains;
+mod host;
+mod page;
+mod processes;
+mod proxy_files;
+mod repo;
+mod tally;
