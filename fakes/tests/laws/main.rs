@@ -1,5 +1,7 @@
 //! Every trait's twin sits its laws, every law is failed by a broken twin, and `docs/laws.md` says the same.
 
+#![expect(clippy::expect_used, reason = "a test ends where it cannot go on")]
+
 mod domains;
 mod host;
 mod page;
