@@ -28,7 +28,7 @@ use storex_core::{
 };
 
 /// How many ports a host names as free at most.
-const FREE_PORTS: usize = 256;
+const FREE_PORTS: usize = 1000;
 
 /// A store host on this machine. Clones are the same host.
 #[derive(Clone, Debug)]

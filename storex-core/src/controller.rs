@@ -1,11 +1,14 @@
 //! The one door: HTTP, CLI, Python and embedding programs call these use cases and nothing deeper.
 
 mod builder;
+mod drift;
 mod idempotency;
 mod interventions;
 mod operations;
 mod outbox;
+mod plan;
 mod platform;
+mod reconcile;
 mod recovery;
 mod request;
 mod settings;
@@ -13,8 +16,11 @@ mod stores;
 mod view;
 
 pub use builder::ControllerBuilder;
+pub use drift::{Drift, DriftQuery, DriftReport};
 pub use idempotency::{Accepted, IdempotencyKey, RequestOptions};
+pub use plan::{PlanView, PlannedStep};
 pub use platform::Readiness;
+pub use reconcile::{ReconcileOptions, ReconcileReport};
 pub use request::CreateStoreRequest;
 pub use settings::Settings;
 pub use view::{ConfigurationStatus, ConfigurationView, DomainsView, StoreCreated, StoreList, StoreView};
@@ -47,6 +53,7 @@ struct Inner {
     driver: Driver,
     driven: Mutex<Driven>,
     readiness: RwLock<Readiness>,
+    memory: Mutex<reconcile::Memory>,
     /// Tasks that drive operations.
     tasks: Mutex<JoinSet<()>>,
 }

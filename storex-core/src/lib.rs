@@ -42,8 +42,9 @@ mod workflow;
 
 pub use clock::{Clock, SystemClock, remaining};
 pub use controller::{
-    Accepted, ConfigurationStatus, ConfigurationView, Controller, ControllerBuilder, CreateStoreRequest, DomainsView,
-    IdempotencyKey, Readiness, RequestOptions, Settings, StoreCreated, StoreList, StoreView,
+    Accepted, ConfigurationStatus, ConfigurationView, Controller, ControllerBuilder, CreateStoreRequest, DomainsView, Drift,
+    DriftQuery, DriftReport, IdempotencyKey, PlanView, PlannedStep, Readiness, ReconcileOptions, ReconcileReport, RequestOptions,
+    Settings, StoreCreated, StoreList, StoreView,
 };
 pub use entropy::{Entropy, EntropyExt, SystemEntropy};
 pub use error::{Certainty, Code, Entry, Error, ErrorRecord, Kind, Result};

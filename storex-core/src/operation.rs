@@ -45,6 +45,11 @@ pub trait Flow: Debug + Send + Sync + 'static {
     /// True when a failure is retried for ever and never undone.
     fn forward_only(&self) -> bool;
 
+    /// True when it keeps nothing from others while it needs an operator: its turn is given up.
+    fn gives_way(&self) -> bool {
+        false
+    }
+
     /// Whose objects the operation makes, as far as its finished steps tell.
     fn subject(&self, doc: &OperationDoc) -> Subject;
 

@@ -4,6 +4,7 @@
 //! value → absent, an update is value → value, and rolling back is the same list reversed. Adapters report facts; the judgement
 //! [`Seen`] — absent, ours, foreign — is made here.
 
+mod audit;
 mod claim;
 mod connectivity;
 mod host_part;
@@ -14,6 +15,8 @@ mod records;
 mod tunnel;
 mod zone;
 
+pub use audit::{Audit, DriftAction, DriftState};
+pub(crate) use audit::{Finding, edge_reads, findings};
 pub use claim::{ClaimSpec, Claimed};
 pub use connectivity::ConnectivitySpec;
 pub use host_part::HostPartSpec;
@@ -23,7 +26,7 @@ pub use records::RecordsSpec;
 pub use tunnel::TunnelSpec;
 pub use zone::ZoneSpec;
 
-use crate::operation::Proof;
+use crate::operation::{Change, Proof};
 use crate::{
     Clock, Code, DomainProvider, EffectCx, Entropy, Error, HostId, Hosts, Json, OperationId, Result, StoreHost, StoreRepo,
     TunnelRoutes,
@@ -237,6 +240,22 @@ pub(crate) trait Resource: Debug + Send + Sync + 'static {
         self.bring(scene, spec, from).await.map(Attempt::Done)
     }
 
+    /// How it stands against what it should be, looking at the world and changing nothing.
+    async fn audit(&self, scene: &Scene, spec: &Self::Spec, found: Option<&Self::Found>) -> Result<Audit> {
+        Ok(match self.observe(scene, spec, found).await? {
+            Seen::Absent => Audit::Missing,
+            Seen::Ours { complete: true, .. } => Audit::Intact,
+            Seen::Ours { complete: false, .. } => Audit::Differs("it is not as it should be".to_owned()),
+            Seen::Foreign(what) => Audit::Foreign(what),
+            Seen::Repeatable => Audit::Unaudited,
+        })
+    }
+
+    /// Calls of the edge's API that a change costs when nothing fails, looks before it included.
+    fn edge_calls(&self, _change: Change) -> u32 {
+        0
+    }
+
     /// Removes the resource; absent is success. Works from the intent alone when `found` is none.
     async fn remove(&self, scene: &Scene, spec: &Self::Spec, found: Option<&Self::Found>) -> Result<Removal>;
 }
@@ -245,6 +264,8 @@ pub(crate) trait Resource: Debug + Send + Sync + 'static {
 #[async_trait]
 pub(crate) trait AnyResource: Debug + Send + Sync {
     fn late_effect_window(&self, providers: &Providers) -> Duration;
+    fn edge_calls(&self, change: Change) -> u32;
+    async fn audit(&self, scene: &Scene, spec: &Json, found: Option<&Json>) -> Result<Audit>;
     async fn observe(&self, scene: &Scene, spec: &Json, found: Option<&Json>) -> Result<Seen<Json>>;
     async fn bring(&self, scene: &Scene, spec: &Json, from: Option<&Json>) -> Result<Attempt<Json>>;
     async fn remove(&self, scene: &Scene, spec: &Json, found: Option<&Json>) -> Result<Removal>;
@@ -254,6 +275,15 @@ pub(crate) trait AnyResource: Debug + Send + Sync {
 impl<R: Resource> AnyResource for R {
     fn late_effect_window(&self, providers: &Providers) -> Duration {
         Resource::late_effect_window(self, providers)
+    }
+
+    fn edge_calls(&self, change: Change) -> u32 {
+        Resource::edge_calls(self, change)
+    }
+
+    async fn audit(&self, scene: &Scene, spec: &Json, found: Option<&Json>) -> Result<Audit> {
+        let found = found.map(Json::read).transpose()?;
+        Resource::audit(self, scene, &spec.read()?, found.as_ref()).await
     }
 
     async fn observe(&self, scene: &Scene, spec: &Json, found: Option<&Json>) -> Result<Seen<Json>> {

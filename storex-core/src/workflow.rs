@@ -6,10 +6,14 @@ mod create_store;
 mod delete_store;
 mod ensure_platform;
 mod environment;
+mod reconcile;
+mod remove_orphan;
 
 pub(crate) use create_store::{Candidates, CreateParams, CreateStore};
 pub(crate) use delete_store::{DeleteParams, DeleteStore};
-pub(crate) use ensure_platform::{EnsurePlatform, PlatformParams};
+pub(crate) use ensure_platform::{EnsurePlatform, PlatformParams, platform_resources};
+pub(crate) use reconcile::ReconcileParams;
+pub(crate) use remove_orphan::OrphanParams;
 
 use crate::operation::{Flow, OperationDoc};
 use crate::{Code, Error, Result};
@@ -22,6 +26,8 @@ pub(crate) fn flow(name: &str) -> Result<Arc<dyn Flow>> {
         create_store::NAME => Ok(Arc::new(CreateStore)),
         delete_store::NAME => Ok(Arc::new(DeleteStore)),
         ensure_platform::NAME => Ok(Arc::new(EnsurePlatform)),
+        reconcile::NAME => Ok(Arc::new(reconcile::Reconcile)),
+        remove_orphan::NAME => Ok(Arc::new(remove_orphan::RemoveOrphan)),
         _ => Err(Error::new(Code::Unsupported, format!("this version knows no operation {name:?}"))),
     }
 }

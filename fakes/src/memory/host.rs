@@ -12,7 +12,7 @@ use storex_core::{
 };
 
 /// How many ports a host names as free at most.
-const FREE_PORTS: usize = 256;
+const FREE_PORTS: usize = 1000;
 
 /// A store host that keeps everything in memory. Clones share one world.
 ///

@@ -114,6 +114,7 @@ impl ControllerBuilder {
                 driver,
                 driven: Mutex::default(),
                 readiness,
+                memory: Mutex::default(),
                 tasks: Mutex::default(),
             }),
         })

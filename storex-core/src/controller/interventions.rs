@@ -38,14 +38,19 @@ impl Controller {
     /// Takes up an operation that waits for an operator, once its cause is mended.
     ///
     /// # Errors
-    /// `operation_in_progress` when it does not wait for anybody; `not_found`; what the repo answers.
+    /// `operation_in_progress` when it does not wait for anybody; `unsupported` for a repair, which is begun anew; `not_found`; what the repo answers.
     pub async fn retry_operation(&self, id: &OperationId) -> Result<OperationView> {
         let (mut doc, version) = self.operation(id).await?;
         if doc.direction != Direction::Poisoned {
             let why = format!("operation {id} does not wait for an operator");
             return Err(Error::new(Code::OperationInProgress, why).with("operation", id));
         }
-        let forward = workflow::flow(&doc.flow)?.forward_only();
+        let flow = workflow::flow(&doc.flow)?;
+        if flow.gives_way() {
+            let why = format!("operation {id} has given way to others; begin a new one ({})", doc.flow);
+            return Err(Error::new(Code::Unsupported, why).with("operation", id));
+        }
+        let forward = flow.forward_only();
         doc.direction = if forward { Direction::Forward } else { Direction::Backward };
         if forward {
             doc.error = None;

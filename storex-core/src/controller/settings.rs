@@ -21,6 +21,8 @@ pub struct Settings {
     pub answer_limit: Duration,
     /// How long a finished operation can be looked at. Default 30 days.
     pub operation_retention: Duration,
+    /// Pause between two sweeps that look for drift. Default 10 min.
+    pub reconcile_interval: Duration,
     /// Lease of an operation without renewal. Default 15 s.
     pub lease: Duration,
     /// First pause after a failure; doubles with full jitter. Default 500 ms.
@@ -42,6 +44,7 @@ impl Settings {
             operation_limit: Duration::from_mins(15),
             answer_limit: Duration::from_secs(10),
             operation_retention: Duration::from_hours(24 * 30),
+            reconcile_interval: Duration::from_mins(10),
             lease: Duration::from_secs(15),
             first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_mins(1),

@@ -146,7 +146,7 @@ impl Controller {
         Ok(StoreView::of(store, domain))
     }
 
-    async fn store(&self, id: &StoreId) -> Result<(StoreRecord, u64)> {
+    pub(super) async fn store(&self, id: &StoreId) -> Result<(StoreRecord, u64)> {
         let row = self.providers().repo.get(Table::Stores, &id.to_string()).await?;
         let row = row.ok_or_else(|| Error::new(Code::NotFound, format!("there is no store {id}")).with("store", id))?;
         Ok((decode(&row)?, row.version))
@@ -207,7 +207,7 @@ impl Controller {
 }
 
 /// A refused cursor is the request's token; anything else is not the request's fault.
-fn at_page_token(error: Error) -> Error {
+pub(super) fn at_page_token(error: Error) -> Error {
     if error.code() == Code::InvalidField { error.pointer("/page_token") } else { error }
 }
 

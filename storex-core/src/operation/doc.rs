@@ -252,6 +252,9 @@ fn yes() -> bool {
 }
 
 impl OperationDoc {
+    /// Name of the index by which the operations of a turn are listed.
+    pub(crate) const TURN: &str = TURN;
+
     /// True when nothing will change any more without an operator. One that has ended is at rest once its turn is given up, so that no crash in
     /// between leaves the turn taken.
     pub fn is_at_rest(&self) -> bool {

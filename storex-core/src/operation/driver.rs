@@ -56,7 +56,7 @@ impl Driver {
             ));
         }
         if journal.doc.is_over() {
-            return self.close(journal).await;
+            return self.close(flow.as_ref(), journal).await;
         }
         let epoch = self.lease(journal).await?;
         let epoch = self.await_turn(journal, epoch).await?;
@@ -66,13 +66,13 @@ impl Driver {
             journal.doc.planned = true;
             journal.save().await?;
         }
-        Run::new(self, flow, journal, epoch).run().await?;
-        self.close(journal).await
+        Run::new(self, Arc::clone(&flow), journal, epoch).run().await?;
+        self.close(flow.as_ref(), journal).await
     }
 
     /// Gives up the turn of an operation that has ended.
-    async fn close(&self, journal: &mut Journal) -> Result<()> {
-        if journal.doc.turn.is_some() && journal.doc.is_over() {
+    async fn close(&self, flow: &dyn Flow, journal: &mut Journal) -> Result<()> {
+        if journal.doc.turn.is_some() && (journal.doc.is_over() || flow.gives_way()) {
             turn::give_up(self.providers.repo.as_ref(), &journal.doc).await?;
             journal.doc.turn = None;
             journal.save().await?;

@@ -101,7 +101,8 @@ fn turn(doc: &mut OperationDoc, error: &ErrorRecord) {
 fn done(step: &mut Step, found: Option<Json>, now: Timestamp) {
     step.state = StepState::Done;
     if step.change != Change::Remove {
-        step.found = found;
+        // A document that is read back says nothing where nothing was found.
+        step.found = found.filter(|found| found.as_str() != "null");
     }
     step.error = None;
     step.succeed();
@@ -112,6 +113,11 @@ fn done(step: &mut Step, found: Option<Json>, now: Timestamp) {
 pub(super) fn fold(doc: &mut OperationDoc, facts: &mut Facts, index: usize, report: Report, hint: &Hint) -> bool {
     facts.0.remove(&index);
     let forward = doc.direction == Direction::Forward;
+    let waited = doc.steps.get(index).and_then(|step| step.waits.as_ref()).map(|wait| hint.now.duration_since(wait.since));
+    if let Some(waited) = waited.filter(|_| matches!(report, Report::Brought(Ok(Attempt::Done(_))))) {
+        // Waiting for others is not the operation's time.
+        doc.deadline = doc.deadline.checked_add(waited).unwrap_or(doc.deadline);
+    }
     let Some(step) = doc.steps.get_mut(index) else { return false };
     match report {
         Report::Looked(Ok(seen)) => {

@@ -1,6 +1,6 @@
 //! Documents of our own: store, domain, certificate, due time, outbox message, platform.
 
-use super::{Removal, Resource, Scene, Seen};
+use super::{Audit, Removal, Resource, Scene, Seen};
 use crate::{Code, Error, Expected, Json, Nonce, Result, Row, RowWrite, Table};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,12 @@ impl Resource for RecordResource {
 
     async fn observe(&self, _: &Scene, _: &RecordRow, _: Option<&()>) -> Result<Seen<()>> {
         Ok(Seen::Repeatable)
+    }
+
+    /// Only whether it is there: what it says has a life of its own.
+    async fn audit(&self, scene: &Scene, spec: &RecordRow, _: Option<&()>) -> Result<Audit> {
+        let row = scene.providers.repo.get(spec.table, &spec.id).await?;
+        Ok(if row.is_some() { Audit::Intact } else { Audit::Missing })
     }
 
     async fn bring(&self, scene: &Scene, spec: &RecordRow, from: Option<&RecordRow>) -> Result<()> {

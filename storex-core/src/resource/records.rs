@@ -1,6 +1,7 @@
 //! DNS records of one owner in one zone, each with our mark in its comment.
 
-use super::{Removal, Resource, Scene, Seen};
+use super::{Audit, Removal, Resource, Scene, Seen};
+use crate::operation::Change;
 use crate::{DomainObject, Kind, Mark, RecordFacts, RecordSpec, Result, ZoneId};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,34 @@ impl Resource for RecordsResource {
         Ok(Seen::Ours { found: ours, complete })
     }
 
+    async fn audit(&self, scene: &Scene, spec: &RecordsSpec, _: Option<&Vec<RecordFacts>>) -> Result<Audit> {
+        let ours = owned(scene, spec).await?;
+        let lacks = |wanted: &&RecordSpec| !ours.iter().any(|record| equals(record, wanted));
+        let Some(wanted) = spec.records.iter().find(lacks) else { return Ok(Audit::Intact) };
+        let (kind, name) = (type_of(wanted), &wanted.name);
+        if let Some(changed) = ours.iter().find(|record| record.name == *name) {
+            return Ok(Audit::Differs(format!("the record {} {name} leads to {}", changed.record_type, changed.content)));
+        }
+        // Ours is not there; whether another is in its place takes a look at all.
+        let all = match scene.providers.domains.list_records(&spec.zone, None).await {
+            Err(error) if error.kind() == Kind::NotFound => Vec::new(),
+            other => other?,
+        };
+        let aliases = |record: &&RecordFacts| ["A", "AAAA", "CNAME"].contains(&record.record_type.as_str());
+        Ok(match all.iter().filter(aliases).find(|record| record.name == *name) {
+            Some(other) => {
+                Audit::Foreign(format!("a record {} {name} that storex did not make is in the way", other.record_type))
+            }
+            None if ours.is_empty() => Audit::Missing,
+            None => Audit::Differs(format!("the record {kind} {name} is missing")),
+        })
+    }
+
+    /// One batch makes them; one list and one batch remove them.
+    fn edge_calls(&self, change: Change) -> u32 {
+        if change == Change::Remove { 2 } else { 1 }
+    }
+
     async fn bring(&self, scene: &Scene, spec: &RecordsSpec, _: Option<&RecordsSpec>) -> Result<Vec<RecordFacts>> {
         scene.providers.domains.ensure_records(&scene.cx, &spec.zone, &spec.records).await
     }
@@ -63,8 +92,12 @@ async fn owned(scene: &Scene, spec: &RecordsSpec) -> Result<Vec<RecordFacts>> {
     }
 }
 
+fn type_of(wanted: &RecordSpec) -> String {
+    let name = serde_json::to_value(wanted.record_type).ok();
+    name.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+}
+
 fn equals(record: &RecordFacts, wanted: &RecordSpec) -> bool {
-    let wanted_type = serde_json::to_value(wanted.record_type).ok();
-    wanted_type.as_ref().and_then(serde_json::Value::as_str) == Some(record.record_type.as_str())
+    type_of(wanted) == record.record_type
         && (&record.name, &record.content, record.proxied) == (&wanted.name, &wanted.content, wanted.proxied)
 }

@@ -1,6 +1,7 @@
 //! The zone of a custom domain. A zone can carry no mark: it is ours when it was seen absent under our exclusive claim before we made it.
 
 use super::{Attempt, Pending, Removal, Resource, Scene, Seen};
+use crate::operation::Change;
 use crate::{DomainObject, Hostname, Kind, Mark, Result, ZoneFacts, ZoneStatus};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,11 @@ impl Resource for ZoneResource {
 
     async fn bring(&self, scene: &Scene, spec: &ZoneSpec, _: Option<&ZoneSpec>) -> Result<ZoneFacts> {
         scene.providers.domains.ensure_zone(&scene.cx, &spec.name).await
+    }
+
+    /// A look and one call make it; a look, a list of its records and one call remove it.
+    fn edge_calls(&self, change: Change) -> u32 {
+        if change == Change::Remove { 3 } else { 2 }
     }
 
     /// Cloudflare caps the zones added in a time and those that are pending: then the zone is queued.

@@ -98,7 +98,7 @@ pub struct Deployed {
 /// What a host says of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostFacts {
-    /// Ports of its range that nothing listens on now, lowest first; at most 256.
+    /// Ports of its range that nothing listens on now, lowest first; at most 1,000.
     pub free_ports: Vec<Port>,
 }
 

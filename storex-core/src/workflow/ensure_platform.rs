@@ -2,7 +2,7 @@
 
 use super::{missing, params};
 use crate::operation::{Flow, OperationDoc, Plan, Step};
-use crate::record::{PLATFORM, PlatformRecord, plain};
+use crate::record::{Held, PLATFORM, PlatformRecord, plain};
 use crate::resource::{IngressSpec, RecordsSpec, ResourceKey, ResourceKind, TunnelSpec, ZoneSpec};
 use crate::{Hostname, IngressRule, Json, RecordSpec, RecordType, Result, Subject, Table, TunnelFacts, ZoneFacts};
 use async_trait::async_trait;
@@ -27,6 +27,22 @@ pub(crate) struct PlatformParams {
 pub(crate) fn ingress(primary: &Hostname, router: &str) -> Vec<IngressRule> {
     let rule = |hostname: Option<String>| IngressRule { hostname, service: router.to_owned(), rest: Map::new() };
     vec![rule(Some(format!("*.{primary}"))), rule(None)]
+}
+
+/// What of the platform can drift, as its document says it should stand.
+pub(crate) fn platform_resources(platform: &PlatformRecord) -> Result<Vec<Held>> {
+    let held = |key, spec, found, after| Held { key, spec, found, after };
+    let (tunnel, wildcard) = (&platform.tunnel, format!("*.{}", platform.primary_domain));
+    let tunnel_key = ResourceKey::new(ResourceKind::Tunnel, &tunnel.name);
+    let record =
+        RecordSpec { record_type: RecordType::Cname, name: wildcard.clone(), content: tunnel.id.dns_target(), proxied: true };
+    let records = RecordsSpec { zone: platform.primary_zone.id.clone(), records: vec![record] };
+    let rules = IngressSpec { tunnel: tunnel.id.clone(), rules: platform.ingress.clone() };
+    Ok(vec![
+        held(tunnel_key.clone(), Json::of(&TunnelSpec { name: tunnel.name.clone() })?, Some(Json::of(tunnel)?), Vec::new()),
+        held(ResourceKey::new(ResourceKind::Records, wildcard), Json::of(&records)?, None, vec![tunnel_key.clone()]),
+        held(ResourceKey::new(ResourceKind::Ingress, &tunnel.name), Json::of(&rules)?, None, vec![tunnel_key]),
+    ])
 }
 
 /// The flow.
