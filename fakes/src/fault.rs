@@ -4,7 +4,7 @@ mod line;
 mod script;
 
 pub(crate) use line::Head;
-pub use line::{Gate, Line};
+pub use line::{Gate, Line, Running};
 pub use script::FaultScript;
 
 use jiff::Timestamp;

@@ -11,7 +11,7 @@ mod memory;
 mod tripwire;
 mod world;
 
-pub use fault::{Call, Event, Fault, FaultRule, FaultScript, Gate, Line, When};
+pub use fault::{Call, Event, Fault, FaultRule, FaultScript, Gate, Line, Running, When};
 pub use faulty::Faulty;
 pub use memory::*;
 pub use tripwire::{JournalChange, Moved, Sentinels, Tripwires, Watched};

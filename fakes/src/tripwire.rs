@@ -14,6 +14,7 @@ use automaton::Trace;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use storex_core::resource::ResourceKind;
 use storex_core::{
     Deployed, EffectCx, Epoch, IngressRule, Mark, Part, RecordFacts, Row, RowWrite, StoreId, StorePackage, Subject, Table,
     ZoneFacts, ZoneId,
@@ -187,10 +188,13 @@ impl Tripwires {
         state.tripped.push(format!("I8: {call} brought about the effect {effect} and {why}"));
     }
 
-    /// A name was claimed.
-    pub(crate) fn claimed(&self, owner: &str, name: &str) {
+    /// A name was claimed. Turns and keys of requests are no names: they order operations before any step begins.
+    pub(crate) fn claimed(&self, namespace: &str, name: &str, owner: &str) {
+        if matches!(namespace, "turn" | "idempotency_key") {
+            return;
+        }
         let mut state = self.state();
-        let intended = state.traces.get(owner).is_some_and(|trace| trace.begun("claim"));
+        let intended = state.traces.get(owner).is_some_and(|trace| trace.begun(ResourceKind::Claim));
         if !intended {
             state.tripped.push(format!("I8: {name} was claimed by {owner}, of which no intent is durable"));
         }

@@ -151,6 +151,20 @@ pub enum Seen<T> {
 pub struct Removal {
     /// What was left behind; none when nothing was.
     pub debt: Option<String>,
+    /// True when what was known to stand was not seen: a read that lags behind shows the same, so it is looked for once more later.
+    pub unseen: bool,
+}
+
+impl Removal {
+    /// Something was left behind.
+    pub(crate) fn left(why: String) -> Self {
+        Self { debt: Some(why), unseen: false }
+    }
+
+    /// Nothing was seen; `known` when something was known to stand.
+    pub(crate) fn nothing_seen(known: bool) -> Self {
+        Self { debt: None, unseen: known }
+    }
 }
 
 /// How an attempt to bring a resource to a value went, when it did not fail.

@@ -8,33 +8,56 @@ use std::time::Duration;
 use storex_core::{Clock, Code, EffectCx, EffectId, Error, Result, remaining};
 use tokio::sync::watch;
 
+/// What a process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Running {
+    /// It runs.
+    Yes,
+    /// It is stopped and may go on.
+    Paused,
+    /// It is gone; what is left of it waits for ever.
+    Crashed,
+}
+
 /// Stops every call of one process, at its entry and at its exit, as SIGSTOP would. Clones are the same gate.
 #[derive(Clone, Debug)]
-pub struct Gate(watch::Sender<bool>);
+pub struct Gate(watch::Sender<Running>);
 
 impl Default for Gate {
     /// An open gate.
     fn default() -> Self {
-        Self(watch::Sender::new(true))
+        Self(watch::Sender::new(Running::Yes))
     }
 }
 
 impl Gate {
-    /// Stops the process.
-    pub fn pause(&self) {
-        self.0.send_replace(false);
+    /// What the process does.
+    pub fn running(&self) -> Running {
+        *self.0.borrow()
     }
 
-    /// Lets it go on.
+    /// Stops the process.
+    pub fn pause(&self) {
+        self.0.send_replace(Running::Paused);
+    }
+
+    /// Ends the process: none of its calls is sent or answered any more.
+    pub fn crash(&self) {
+        self.0.send_replace(Running::Crashed);
+    }
+
+    /// Lets a stopped process go on.
     pub fn resume(&self) {
-        self.0.send_replace(true);
+        self.0.send_if_modified(|running| {
+            std::mem::replace(running, if *running == Running::Paused { Running::Yes } else { *running }) == Running::Paused
+        });
     }
 
     /// Returns once the gate is open.
     pub async fn pass(&self) {
-        if !*self.0.borrow() {
+        if self.running() != Running::Yes {
             // The sender lives in self, so this cannot end before the gate is open.
-            let _ = self.0.subscribe().wait_for(|open| *open).await;
+            let _ = self.0.subscribe().wait_for(|running| *running == Running::Yes).await;
         }
     }
 }
@@ -163,10 +186,10 @@ impl Line {
     /// The process stops here: for ever, or until its gate opens.
     async fn stop(&self, fault: Fault) {
         if fault == Fault::Crash {
-            self.script.strike();
-            return std::future::pending().await;
+            self.gate.crash();
+        } else {
+            self.gate.pause();
         }
-        self.gate.pause();
         self.script.strike();
         self.gate.pass().await;
     }

@@ -1,8 +1,10 @@
 //! I9: how a journal may move.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde::de::IgnoredAny;
+use storex_core::Json;
 use storex_core::operation::{Direction, Outcome, StepState};
+use storex_core::resource::ResourceKind;
 
 /// One move of a journal, with the number of the call that made it durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,11 +35,32 @@ pub enum Moved {
     Direction(Direction),
 }
 
+/// What of an operation's document is judged here.
+#[derive(Deserialize)]
+struct Shown {
+    direction: Direction,
+    steps: Vec<ShownStep>,
+}
+
+#[derive(Deserialize)]
+struct ShownStep {
+    state: StepState,
+    key: ShownKey,
+    after: Vec<usize>,
+    #[serde(default)]
+    doubt_until: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct ShownKey {
+    kind: ResourceKind,
+}
+
 #[derive(Debug, Default)]
 struct StepTrace {
     state: Option<StepState>,
     after: Vec<usize>,
-    kind: String,
+    kind: Option<ResourceKind>,
     intended: bool,
     doubted: bool,
 }
@@ -63,7 +86,7 @@ pub(super) struct Trace {
 
 impl Trace {
     /// A journal that is there already.
-    pub(super) fn of(body: &Value, version: u64) -> Self {
+    pub(super) fn of(body: &Json, version: u64) -> Self {
         let mut trace = Self { version: version.saturating_sub(1), ..Self::default() };
         trace.advance(body, version, |_| (), |_| ());
         trace
@@ -77,12 +100,12 @@ impl Trace {
     }
 
     /// True when the intent of a step of this kind was durable at some time.
-    pub(super) fn begun(&self, kind: &str) -> bool {
-        self.steps.iter().any(|step| step.kind == kind && step.intended)
+    pub(super) fn begun(&self, kind: ResourceKind) -> bool {
+        self.steps.iter().any(|step| step.kind == Some(kind) && step.intended)
     }
 
     /// The next durable document.
-    pub(super) fn advance(&mut self, body: &Value, version: u64, mut broken: impl FnMut(String), mut moved: impl FnMut(Moved)) {
+    pub(super) fn advance(&mut self, body: &Json, version: u64, mut broken: impl FnMut(String), mut moved: impl FnMut(Moved)) {
         if version == self.version {
             // The same write under its own name once more.
             return;
@@ -90,44 +113,22 @@ impl Trace {
         if version != self.version + 1 {
             broken(format!("went from version {} to {version}", self.version));
         }
-        let Ok(direction) = Direction::deserialize(&body["direction"]) else {
-            return broken(format!("has no direction it could have: {}", body["direction"]));
+        self.version = version;
+        let shown: Shown = match body.read() {
+            Ok(shown) => shown,
+            Err(error) => return broken(format!("became something the automaton does not know: {error}")),
         };
-        if let Some(before) = self.direction
-            && !may_turn(before, direction)
+        let direction = shown.direction;
+        if let Some(before) = self.direction.replace(direction)
+            && before != direction
         {
-            broken(format!("turned from {before:?} to {direction:?}"));
-        }
-        if self.direction.is_some_and(|before| before != direction) {
+            if !may_turn(before, direction) {
+                broken(format!("turned from {before:?} to {direction:?}"));
+            }
             moved(Moved::Direction(direction));
         }
         self.turned |= direction != Direction::Forward && direction != Direction::Done(Outcome::Succeeded);
-        self.version = version;
-        self.direction = Some(direction);
-        let steps = body["steps"].as_array().map(Vec::as_slice).unwrap_or_default();
-        self.steps.resize_with(steps.len(), StepTrace::default);
-        let mut moves = Vec::new();
-        for (index, (known, step)) in self.steps.iter_mut().zip(steps).enumerate() {
-            let Ok(state) = StepState::deserialize(&step["state"]) else {
-                return broken(format!("has step {index} in no state it could have: {}", step["state"]));
-            };
-            if known.state.is_none() {
-                known.kind = step["key"]["kind"].as_str().unwrap_or_default().to_owned();
-                known.after = step["after"].as_array().into_iter().flatten().filter_map(as_index).collect();
-            }
-            let doubted = !step["doubt_until"].is_null();
-            if known.doubted && !doubted && known.state == Some(state) {
-                moved(Moved::Cleared(index));
-            }
-            known.doubted = doubted;
-            known.intended |= state == StepState::Intent;
-            let from = known.state.replace(state).unwrap_or(state);
-            if from != state {
-                moves.push((index, from, state));
-                moved(Moved::Step { index, from, to: state });
-            }
-        }
-        for (index, from, to) in moves {
+        for (index, from, to) in self.take(shown.steps, &mut moved) {
             if let Some(why) = self.wrong(index, from, to, direction) {
                 broken(format!("moved step {index} from {from:?} to {to:?} {why}"));
             }
@@ -135,6 +136,30 @@ impl Trace {
         if let Some(why) = self.wrong_end(direction) {
             broken(why.to_owned());
         }
+    }
+
+    /// Takes the states the document shows; answers the steps that moved.
+    fn take(&mut self, shown: Vec<ShownStep>, moved: &mut impl FnMut(Moved)) -> Vec<(usize, StepState, StepState)> {
+        self.steps.resize_with(shown.len(), StepTrace::default);
+        let mut moves = Vec::new();
+        for (index, (known, step)) in self.steps.iter_mut().zip(shown).enumerate() {
+            if known.state.is_none() {
+                known.kind = Some(step.key.kind);
+                known.after = step.after;
+            }
+            let doubted = step.doubt_until.is_some();
+            if known.doubted && !doubted && known.state == Some(step.state) {
+                moved(Moved::Cleared(index));
+            }
+            known.doubted = doubted;
+            known.intended |= step.state == StepState::Intent;
+            let from = known.state.replace(step.state).unwrap_or(step.state);
+            if from != step.state {
+                moves.push((index, from, step.state));
+                moved(Moved::Step { index, from, to: step.state });
+            }
+        }
+        moves
     }
 
     fn wrong(&self, index: usize, from: StepState, to: StepState, direction: Direction) -> Option<&'static str> {
@@ -173,8 +198,4 @@ fn may_turn(from: Direction, to: Direction) -> bool {
         (Direction::Forward | Direction::Poisoned, _) | (Direction::Backward, Direction::Backward | Direction::Poisoned) => true,
         (Direction::Backward, to) => to == Direction::Done(Outcome::RolledBack),
     }
-}
-
-fn as_index(value: &Value) -> Option<usize> {
-    value.as_u64().and_then(|index| usize::try_from(index).ok())
 }

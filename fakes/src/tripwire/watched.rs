@@ -58,7 +58,7 @@ impl<T: StoreRepo> StoreRepo for Watched<T> {
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome> {
         let outcome = self.inner.claim(claim).await?;
         if outcome == ClaimOutcome::Held {
-            self.wires.claimed(&claim.owner, &claim.name);
+            self.wires.claimed(&claim.namespace, &claim.name, &claim.owner);
         }
         Ok(outcome)
     }
@@ -66,7 +66,7 @@ impl<T: StoreRepo> StoreRepo for Watched<T> {
     async fn claim_first(&self, claim: &Claim, candidates: &[String]) -> Result<Option<String>> {
         let name = self.inner.claim_first(claim, candidates).await?;
         if let Some(name) = &name {
-            self.wires.claimed(&claim.owner, name);
+            self.wires.claimed(&claim.namespace, name, &claim.owner);
         }
         Ok(name)
     }

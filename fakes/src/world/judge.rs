@@ -14,13 +14,16 @@ pub struct Allowance {
     pub poisoned: bool,
     /// Somebody took something away: it may be missing, and nothing may be there that should not.
     pub missing: bool,
+    /// The host came back with an older ledger: what stands on it may differ until it is reconciled.
+    pub host: bool,
 }
 
 /// How one operation ended.
+#[derive(Deserialize)]
 struct Ended {
     flow: String,
     label: String,
-    direction: Option<Direction>,
+    direction: Direction,
 }
 
 impl World {
@@ -30,12 +33,14 @@ impl World {
     pub async fn judge(&self, allow: Allowance) -> Vec<String> {
         let mut problems = self.wires.tripped();
         problems.extend(self.wires.harmed().into_iter().map(|what| format!("I7: the foreign {what} is not as it was")));
-        let ended = self.ended();
+        let ended = self.ended(&mut problems);
         let poisoned = rest(&ended, allow, &mut problems);
         let (stores, unreadable) = self.store_records();
         problems.extend(unreadable);
         let mut wanted = Lines::new();
-        self.wanted_by_platform(&mut wanted);
+        if !poisoned.contains("platform") {
+            self.wanted_by_platform(&mut wanted);
+        }
         let mut live = BTreeSet::new();
         for store in &stores {
             let label = store.store_id.username().to_string();
@@ -43,8 +48,8 @@ impl World {
                 continue;
             }
             self.wanted_by(store, &mut wanted);
-            problems.extend(self.disagreements(store));
-            if !allow.missing {
+            problems.extend(self.disagreements(store, allow));
+            if !allow.missing && !allow.host {
                 problems.extend(self.silent(store).await);
             }
             live.insert(label);
@@ -54,15 +59,15 @@ impl World {
         problems
     }
 
-    fn ended(&self) -> Vec<Ended> {
-        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-        let rows = self.stores.rows(Table::Operations).into_iter();
-        rows.map(|row| Ended {
-            flow: text(&row.body["flow"]),
-            label: text(&row.body["label"]),
-            direction: Direction::deserialize(&row.body["direction"]).ok(),
-        })
-        .collect()
+    fn ended(&self, problems: &mut Vec<String>) -> Vec<Ended> {
+        let mut ended = Vec::new();
+        for row in self.stores.rows(Table::Operations) {
+            match row.body.read() {
+                Ok(one) => ended.push(one),
+                Err(error) => problems.push(format!("the operation {} cannot be read: {error}", row.id)),
+            }
+        }
+        ended
     }
 
     /// The names under which a store does not answer.
@@ -85,11 +90,11 @@ impl World {
             .filter(|zone| self.is_used_by_others(zone))
             .map(|zone| format!("zone {}", zone.name))
             .collect();
-        let concerns = |line: &String| poisoned.iter().any(|label| line.contains(label.as_str()));
-        let orphans = found.difference(wanted).filter(|line| !used.contains(line) && !concerns(line) && poisoned.is_empty());
+        let judged = |line: &&String| !(allow.host && line.starts_with("part "));
+        let orphans = found.difference(wanted).filter(judged).filter(|line| !used.contains(line) && poisoned.is_empty());
         let mut problems: Vec<String> = orphans.map(|line| format!("I6: orphan: {line}")).collect();
         if !allow.missing {
-            problems.extend(wanted.difference(&found).map(|line| format!("I4: missing: {line}")));
+            problems.extend(wanted.difference(&found).filter(judged).map(|line| format!("I4: missing: {line}")));
         }
         for label in poisoned.iter().filter(|label| *label != "platform") {
             let keeps = |line: &String| line.starts_with("claim ") && line.ends_with(&format!(" for {label}"));
@@ -106,8 +111,8 @@ fn rest(ended: &[Ended], allow: Allowance, problems: &mut Vec<String>) -> BTreeS
     let mut poisoned = BTreeSet::new();
     for one in ended {
         match one.direction {
-            Some(Direction::Done(_)) => {}
-            Some(Direction::Poisoned) if allow.poisoned => {
+            Direction::Done(_) => {}
+            Direction::Poisoned if allow.poisoned => {
                 poisoned.insert(one.label.clone());
             }
             other => problems.push(format!("I13: {} of {} is {other:?}", one.flow, one.label)),
@@ -119,9 +124,7 @@ fn rest(ended: &[Ended], allow: Allowance, problems: &mut Vec<String>) -> BTreeS
 /// Judges that a store is there exactly when its operations say so.
 fn outcomes(ended: &[Ended], live: &BTreeSet<String>, poisoned: &BTreeSet<String>) -> Vec<String> {
     let succeeded = |flow: &str, label: &str| {
-        ended
-            .iter()
-            .any(|one| one.flow == flow && one.label == label && one.direction == Some(Direction::Done(Outcome::Succeeded)))
+        ended.iter().any(|one| one.flow == flow && one.label == label && one.direction == Direction::Done(Outcome::Succeeded))
     };
     let mut problems = Vec::new();
     for label in ended.iter().map(|one| &one.label).collect::<BTreeSet<_>>() {

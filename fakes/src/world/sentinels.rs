@@ -114,7 +114,7 @@ impl World {
             all.claims.push((claim.namespace, claim.name, claim.owner));
         }
         for (table, id) in [(Table::Domains, "sentinel-shop.com"), (Table::Certificates, "sentinel-shop.com")] {
-            let write = RowWrite { table, id: id.to_owned(), body: json!({ "sentinel": id }), indexes: BTreeMap::new() };
+            let write = RowWrite { table, id: id.to_owned(), body: json!({ "sentinel": id }).into(), indexes: BTreeMap::new() };
             self.stores.put(&write, Expected::Absent, &Nonce("sentinel".to_owned())).await?;
             all.rows.extend(self.stores.row(table, id).map(|row| (table, row)));
         }
