@@ -109,3 +109,39 @@ async fn settling_happens_only_when_an_effect_was_in_doubt() {
     let [sure, doubted] = times.try_into().unwrap();
     assert!(sure < Duration::from_secs(15) && doubted >= Duration::from_mins(1), "{sure:?} {doubted:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_that_lands_late_after_its_removal_is_removed_too() {
+    let (world, controller) = world().await;
+    world.script.add(FaultRule::next("domains.ensure_zone", "", When::Before, Fault::Late(45)));
+    // The zone is made by the second try and removed by the way back before the first one lands.
+    assert_eq!(fail_to_create(&world, &controller).await, OperationState::RolledBack);
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    assert_eq!(world.judge(Allowance::default()).await, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_that_was_overtaken_takes_back_what_its_last_calls_made() {
+    for call in ["repo.claim", "repo.put"] {
+        let (world, first) = world().await;
+        drop(first);
+        let stopped = world.start(world.parts()).await.unwrap();
+        assert!(stopped.controller.adopt_platform().await.unwrap());
+        let subject = if call == "repo.claim" { "username/" } else { "domains/" };
+        world.script.add(FaultRule::next(call, subject, When::Before, Fault::Pause));
+        let asking = tokio::spawn({
+            let controller = stopped.controller.clone();
+            async move { controller.create_store(&request()).await }
+        });
+        world.script.struck(0).await;
+        tokio::time::sleep(Duration::from_secs(16)).await;
+        let next = world.start(world.parts()).await.unwrap();
+        world.script.add(FaultRule::next("host.apply", "", When::Before, Fault::Refuse(Code::HostRefused)));
+        next.controller.resume().await.unwrap();
+        tokio::time::sleep(Duration::from_mins(5)).await;
+        stopped.gate.resume();
+        tokio::time::sleep(Duration::from_mins(5)).await;
+        assert!(asking.await.unwrap().is_err());
+        assert_eq!(world.judge(Allowance::default()).await, Vec::<String>::new(), "{call}");
+    }
+}

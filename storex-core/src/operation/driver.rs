@@ -3,7 +3,7 @@
 use super::health::Health;
 use super::run::Run;
 use super::{Decide, Flow, Journal, turn};
-use crate::resource::{Providers, Scene};
+use crate::resource::{Providers, Scene, implementation};
 use crate::{Code, EffectCx, EffectId, EntropyExt, Epoch, Error, InstanceId, Lease, Mark, Result};
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +59,7 @@ impl Driver {
             return self.close(journal).await;
         }
         let epoch = self.lease(journal).await?;
+        journal.led = true;
         let epoch = self.await_turn(journal, epoch).await?;
         if !journal.doc.planned && journal.doc.cancelled_at.is_none() {
             let scene = self.planning(flow.as_ref(), journal, epoch);
@@ -94,6 +95,23 @@ impl Driver {
             journal.refresh().await?;
         }
         Ok(epoch)
+    }
+
+    /// Takes back what an overtaken driver's last calls may have made after the operation was rolled back. Hosts refuse such calls by their epoch
+    /// and the edge is swept; names and documents have neither.
+    ///
+    /// # Errors
+    /// What the repo answers.
+    pub(crate) async fn retract(&self, flow: &dyn Flow, journal: &Journal) -> Result<()> {
+        let mut scene = self.planning(flow, journal, Epoch::default());
+        // Backwards: a document that came twice goes back the way it came.
+        for (index, step) in journal.doc.steps.iter().enumerate().rev() {
+            if let Some(intent) = &step.intent {
+                scene.cx.mark.effect = EffectId::of(&journal.doc.id, index, true);
+                implementation(step.key.kind).retract(&scene, &intent.spec, intent.from.as_ref()).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes or renews the lease of the operation.

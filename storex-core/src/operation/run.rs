@@ -223,7 +223,8 @@ fn dependency(key: &ResourceKey) -> Option<String> {
 
 async fn perform(step: Move, subject: Step, scene: Scene, values: Intent) -> Report {
     let resource = implementation(subject.key.kind);
-    let found = subject.found.as_ref();
+    // What stood is gone once the step is undone: anything seen afterwards under our claim is a late effect of ours, whatever its id.
+    let found = subject.found.as_ref().filter(|_| subject.state != StepState::Undone);
     match step {
         Move::Bring(_) => Report::Brought(resource.bring(&scene, &values.spec, values.from.as_ref()).await),
         Move::Check(_) => Report::Checked(resource.bring(&scene, &values.spec, None).await.and_then(at_once)),
