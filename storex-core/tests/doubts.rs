@@ -145,3 +145,31 @@ async fn a_controller_that_was_overtaken_takes_back_what_its_last_calls_made() {
         assert_eq!(world.judge(Allowance::default()).await, Vec::<String>::new(), "{call}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_stopped_before_its_lease_reads_the_journal_under_it() {
+    let (world, first) = world().await;
+    first.stop().await;
+    world.void_leases();
+    let begun = world.start(world.parts()).await.unwrap();
+    world.script.add(FaultRule { nth: 3, ..FaultRule::next("repo.put", "operations/", When::Before, Fault::Crash) });
+    let asking = tokio::spawn({
+        let controller = begun.controller.clone();
+        async move { controller.ensure_platform("http://localhost:3001").await }
+    });
+    world.script.struck(0).await;
+    asking.abort();
+    begun.controller.stop().await;
+    world.void_leases();
+    let stopped = world.start(world.parts()).await.unwrap();
+    world.script.add(FaultRule::next("repo.acquire", "", When::Before, Fault::Pause));
+    world.script.add(FaultRule::next("repo.put", "platform/", When::Before, Fault::Refuse(Code::Corrupt)));
+    stopped.controller.resume().await.unwrap();
+    world.script.struck(1).await;
+    let next = world.start(world.parts()).await.unwrap();
+    next.controller.resume().await.unwrap();
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    stopped.gate.resume();
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    assert_eq!(world.judge(Allowance::default()).await, Vec::<String>::new());
+}

@@ -115,10 +115,11 @@ impl Controller {
 
     async fn drive(&self, id: &OperationId, ears: &Ears, led: &mut bool) -> Result<()> {
         let providers = self.providers();
+        let epoch = self.inner.driver.lease(id).await?;
         let mut journal = Journal::load(&providers.repo, &providers.clock, &self.inner.driver.holder, id, ears.clone()).await?;
         let flow = workflow::flow(&journal.doc.flow)?;
         tracing::info!(operation = %id, kind = flow.name(), label = %journal.doc.label, "driving");
-        let driven = self.inner.driver.drive(flow, &mut journal).await;
+        let driven = self.inner.driver.drive(flow, &mut journal, epoch).await;
         *led |= journal.led;
         driven?;
         tracing::info!(operation = %id, outcome = ?journal.doc.direction, "at rest");

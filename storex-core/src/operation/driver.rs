@@ -4,7 +4,7 @@ use super::health::Health;
 use super::run::Run;
 use super::{Decide, Flow, Journal, turn};
 use crate::resource::{Providers, Scene, implementation};
-use crate::{Code, EffectCx, EffectId, EntropyExt, Epoch, Error, InstanceId, Lease, Mark, Result};
+use crate::{Code, EffectCx, EffectId, EntropyExt, Epoch, Error, InstanceId, Lease, Mark, OperationId, Result};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,14 +41,14 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Drives the operation until it is at rest.
+    /// Drives the operation until it is at rest. The journal was read under the lease of this epoch: one read before may be long overtaken.
     ///
     /// # Errors
     /// `version_conflict` and `stale_epoch` when another controller has taken over; what the repo answers when the journal cannot be written.
     ///
     /// # Cancellation
     /// Dropping the future is a crash: effects on their way are in doubt and the next driver looks for them.
-    pub(crate) async fn drive(&self, flow: Arc<dyn Flow>, journal: &mut Journal) -> Result<()> {
+    pub(crate) async fn drive(&self, flow: Arc<dyn Flow>, journal: &mut Journal, epoch: Epoch) -> Result<()> {
         if journal.doc.flow_version != flow.version() {
             return Err(Error::new(
                 Code::Unsupported,
@@ -58,7 +58,6 @@ impl Driver {
         if journal.doc.is_over() {
             return self.close(journal).await;
         }
-        let epoch = self.lease(journal).await?;
         journal.led = true;
         let epoch = self.await_turn(journal, epoch).await?;
         if !journal.doc.planned && journal.doc.cancelled_at.is_none() {
@@ -91,7 +90,7 @@ impl Driver {
                 () = nudged => {}
                 () = self.providers.clock.sleep(TURN_PAUSE) => {}
             }
-            epoch = self.lease(journal).await?;
+            epoch = self.lease(&journal.doc.id).await?;
             journal.refresh().await?;
         }
         Ok(epoch)
@@ -115,10 +114,10 @@ impl Driver {
     }
 
     /// Takes or renews the lease of the operation.
-    pub(super) async fn lease(&self, journal: &Journal) -> Result<Epoch> {
-        let lease = Lease { name: journal.doc.id.to_string(), holder: self.holder.clone(), duration: self.pace.lease };
+    pub(crate) async fn lease(&self, operation: &OperationId) -> Result<Epoch> {
+        let lease = Lease { name: operation.to_string(), holder: self.holder.clone(), duration: self.pace.lease };
         let epoch = self.providers.repo.acquire(&lease).await?;
-        epoch.ok_or_else(|| Error::new(Code::StaleEpoch, format!("another controller drives operation {}", journal.doc.id)))
+        epoch.ok_or_else(|| Error::new(Code::StaleEpoch, format!("another controller drives operation {operation}")))
     }
 
     /// Where a plan looks at the world. It changes nothing, so its effect is none of the steps'.

@@ -154,10 +154,9 @@ fn pursue(index: usize, step: &Step, known: Option<&Known>) -> Move {
     match (step.change, known) {
         (Change::Bring, Some(Known::Seen(Seen::Ours { found, complete: true }))) => Move::Settle(index, Some(found.clone())),
         (Change::Bring, Some(Known::Seen(seen @ Seen::Foreign(_)))) => Move::Turn(ErrorRecord::from(&in_the_way(step, seen))),
-        // A removal looks itself, and knows what an absence is worth.
-        (Change::Remove, _) => effect,
-        // Nothing was sent yet, or what is there is not what is wanted: the same effect again, under the same mark.
-        (_, Some(Known::Untouched | Known::Seen(_))) => effect,
+        // A removal looks itself, and knows what an absence is worth. Else nothing was sent yet, or what is there is not what is wanted: the same
+        // effect again, under the same mark.
+        (Change::Remove, _) | (_, Some(Known::Untouched | Known::Seen(_))) => effect,
         _ => Move::Look(index),
     }
 }

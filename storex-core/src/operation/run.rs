@@ -85,7 +85,7 @@ impl<'a> Run<'a> {
         if self.now() < self.renew_at {
             return Ok(false);
         }
-        let epoch = self.driver.lease(self.journal).await?;
+        let epoch = self.driver.lease(&self.journal.doc.id).await?;
         if epoch != self.epoch {
             // The lease was lost meanwhile and nobody took over: what was sent under the old epoch may be refused.
             tracing::warn!(operation = %self.journal.doc.id, "the lease ran out and was taken again");

@@ -45,7 +45,13 @@ impl Resource for IngressResource {
 
     /// Where other rules are known to stand, a read that shows the wanted ones already may lag behind: the write tells, by its version.
     async fn bring(&self, scene: &Scene, spec: &IngressSpec, from: Option<&IngressSpec>) -> Result<u64> {
-        let (version, mut document) = scene.providers.tunnel.load(&spec.tunnel).await?;
+        let (version, mut document) = match scene.providers.tunnel.load(&spec.tunnel).await {
+            // A step before made or found the tunnel: a read that does not show it lags behind.
+            Err(error) if error.kind() == Kind::NotFound => {
+                return Err(Error::new(Code::Unavailable, "the tunnel is not shown yet").caused_by(error));
+            }
+            other => other?,
+        };
         let mut ingress = foreign(&document, &spec.rules);
         ingress.extend(spec.rules.iter().cloned());
         if document.ingress == ingress && from.is_none_or(|from| from.rules == spec.rules) {

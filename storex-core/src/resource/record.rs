@@ -64,7 +64,7 @@ impl Resource for RecordResource {
     async fn retract(&self, scene: &Scene, spec: &RecordRow, from: Option<&RecordRow>) -> Result<()> {
         match (scene.providers.repo.get(spec.table, &spec.id).await?, from) {
             (Some(row), None) if matches(&row, spec) => scene.providers.repo.delete(spec.table, &spec.id, row.version).await,
-            (Some(row), Some(from)) if matches(&row, spec) => self.bring(scene, from, Some(spec)).await.map(|_| ()),
+            (Some(row), Some(from)) if matches(&row, spec) => self.bring(scene, from, Some(spec)).await.map(drop),
             _ => Ok(()),
         }
     }
