@@ -15,4 +15,4 @@ pub use fault::{Call, Event, Fault, FaultRule, FaultScript, Gate, Line, Running,
 pub use faulty::Faulty;
 pub use memory::*;
 pub use tripwire::{JournalChange, Moved, Sentinels, Tripwires, Watched};
-pub use world::{Allowance, Parts, Process, Snapshot, World};
+pub use world::{Allowance, Misread, Parts, Process, Snapshot, World};

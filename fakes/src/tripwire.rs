@@ -11,12 +11,13 @@ pub use watched::Watched;
 
 use crate::{FaultScript, MemoryDomains, MemoryHost, MemoryStores, MemoryTunnels};
 use automaton::Trace;
-use std::collections::{BTreeMap, HashMap};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use storex_core::resource::ResourceKind;
 use storex_core::{
-    Deployed, EffectCx, Epoch, IngressRule, Mark, Part, RecordFacts, Row, RowWrite, StoreId, StorePackage, Subject, Table,
+    Deployed, EffectCx, Epoch, IngressRule, Lease, Mark, Part, RecordFacts, Row, RowWrite, StoreId, StorePackage, Subject, Table,
     ZoneFacts, ZoneId,
 };
 
@@ -43,6 +44,10 @@ struct State {
     traces: HashMap<String, Trace>,
     changes: Vec<JournalChange>,
     epochs: BTreeMap<StoreId, Epoch>,
+    /// The running leases: who holds each until when.
+    leases: HashMap<String, (String, Timestamp)>,
+    /// Every epoch that was granted, with its lease.
+    granted: HashSet<(String, Epoch)>,
     sentinels: Sentinels,
 }
 
@@ -233,10 +238,35 @@ impl Tripwires {
         );
     }
 
+    /// A lease was granted: two holders never have the same one at a time.
+    pub(crate) fn leased(&self, lease: &Lease, epoch: Epoch, now: Timestamp) {
+        let mut state = self.state();
+        let until = now + lease.duration;
+        state.granted.insert((lease.name.clone(), epoch));
+        let before = state.leases.insert(lease.name.clone(), (lease.holder.clone(), until));
+        if let Some((holder, until)) = before.filter(|(holder, until)| *holder != lease.holder && now < *until) {
+            let name = &lease.name;
+            state
+                .tripped
+                .push(format!("I10: the lease of {name} was granted to {} while {holder} held it until {until}", lease.holder));
+        }
+    }
+
+    /// All leases ended, because those who held them are gone.
+    pub(crate) fn leases_voided(&self) {
+        self.state().leases.clear();
+    }
+
     /// The host accepted a call for the store.
     pub(crate) fn host_changed(&self, call: &str, cx: &EffectCx, store: &StoreId) {
         self.intended(call, &cx.mark);
         let mut state = self.state();
+        let operation = cx.mark.effect.as_str().split('.').next().unwrap_or_default();
+        if !state.granted.contains(&(format!("op_{operation}"), cx.epoch)) {
+            state
+                .tripped
+                .push(format!("I10: {call} of {store} carries the epoch {}, which no lease of its operation has", cx.epoch));
+        }
         let seen = state.epochs.entry(store.clone()).or_default();
         if cx.epoch < *seen {
             let seen = *seen;

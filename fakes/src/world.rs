@@ -8,7 +8,7 @@ mod sentinels;
 mod snapshot;
 
 pub use judge::Allowance;
-pub use process::{Parts, Process};
+pub use process::{Misread, Parts, Process};
 pub use snapshot::Snapshot;
 
 use crate::{FaultScript, MemoryClock, MemoryDomains, MemoryHost, MemoryNotifier, MemoryStores, MemoryTunnels, Tripwires};
@@ -86,6 +86,12 @@ impl World {
         self.seed.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x5DEE_CE66)
     }
 
+    /// Ends all leases: those who held them are gone.
+    pub fn void_leases(&self) {
+        self.stores.void_leases();
+        self.wires.leases_voided();
+    }
+
     /// What the tripwires found so far.
     pub fn tripped(&self) -> Vec<String> {
         self.wires.tripped()
@@ -97,7 +103,7 @@ impl World {
     /// As [`storex_core::ControllerBuilder::build`].
     pub async fn controller(&self) -> Result<Controller> {
         // A process that is gone holds no lease: this is what a repo in one file grants.
-        self.stores.void_leases();
+        self.void_leases();
         Ok(self.start(self.parts()).await?.controller)
     }
 
@@ -106,7 +112,7 @@ impl World {
     /// # Errors
     /// As [`World::controller`].
     pub async fn controller_over(&self, domains: Arc<dyn DomainProvider>) -> Result<Controller> {
-        self.stores.void_leases();
+        self.void_leases();
         Ok(self.start(Parts { domains, ..self.parts() }).await?.controller)
     }
 

@@ -5,7 +5,7 @@ use crate::faulty::effect_of;
 use async_trait::async_trait;
 use std::sync::Arc;
 use storex_core::{
-    Claim, ClaimOutcome, Deployed, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Epoch, Expected, HostFacts,
+    Claim, ClaimOutcome, Clock, Deployed, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Epoch, Expected, HostFacts,
     Hostname, Lease, Nonce, Page, Part, PartFacts, Query, RecordFacts, RecordSpec, Result, Row, RowPage, RowWrite, StoreHost,
     StoreId, StorePackage, StoreRepo, Table, TunnelDocument, TunnelFacts, TunnelId, TunnelRoutes, Visit, Wakeups, ZoneFacts,
     ZoneId,
@@ -16,12 +16,13 @@ use storex_core::{
 pub struct Watched<T> {
     inner: T,
     wires: Tripwires,
+    clock: Arc<dyn Clock>,
 }
 
 impl<T> Watched<T> {
     /// Puts the twin under the tripwires of its world.
-    pub fn new(inner: T, wires: &Tripwires) -> Arc<Self> {
-        Arc::new(Self { inner, wires: wires.clone() })
+    pub fn new(inner: T, wires: &Tripwires, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { inner, wires: wires.clone(), clock })
     }
 }
 
@@ -78,7 +79,11 @@ impl<T: StoreRepo> StoreRepo for Watched<T> {
     }
 
     async fn acquire(&self, lease: &Lease) -> Result<Option<Epoch>> {
-        self.inner.acquire(lease).await
+        let epoch = self.inner.acquire(lease).await?;
+        if let Some(epoch) = epoch {
+            self.wires.leased(lease, epoch, self.clock.now());
+        }
+        Ok(epoch)
     }
 
     fn wakeups(&self) -> Wakeups {

@@ -11,6 +11,9 @@ use storex_core::{
     Clock, Controller, DomainProvider, Notifier, Result, Settings, SingleHost, StoreHost, StoreRepo, TunnelRoutes,
 };
 
+/// A wrapper around the edge.
+pub type Misread = fn(Arc<dyn DomainProvider>) -> Arc<dyn DomainProvider>;
+
 /// What a controller process is made of. A test replaces what it wants broken.
 #[derive(Debug)]
 pub struct Parts {
@@ -24,6 +27,8 @@ pub struct Parts {
     pub host: Arc<dyn StoreHost>,
     /// Time, as the process sees it.
     pub clock: Arc<dyn Clock>,
+    /// Put around the edge as the process sees it, faults included: a client that misunderstands.
+    pub misread: Option<Misread>,
     /// Another decision than the engine's.
     pub decide: Option<Decide>,
     /// What the process is told.
@@ -62,10 +67,10 @@ impl World {
     /// The parts of a sound controller on this world: its twins under its tripwires.
     pub fn parts(&self) -> Parts {
         Parts {
-            repo: Watched::new(self.stores.clone(), &self.wires),
-            domains: Watched::new(self.domains.clone(), &self.wires),
-            tunnel: Watched::new(self.tunnels.clone(), &self.wires),
-            host: Watched::new(self.host.clone(), &self.wires),
+            repo: Watched::new(self.stores.clone(), &self.wires, self.clock()),
+            domains: Watched::new(self.domains.clone(), &self.wires, self.clock()),
+            tunnel: Watched::new(self.tunnels.clone(), &self.wires, self.clock()),
+            host: Watched::new(self.host.clone(), &self.wires, self.clock()),
             ..self.bare_parts()
         }
     }
@@ -78,6 +83,7 @@ impl World {
             tunnel: Arc::new(self.tunnels.clone()),
             host: Arc::new(self.host.clone()),
             clock: self.clock(),
+            misread: None,
             decide: None,
             settings: self.settings(),
         }
@@ -94,9 +100,11 @@ impl World {
         let domains: Arc<dyn DomainProvider> = Arc::new(self.domains.before());
         let tunnel: Arc<dyn TunnelRoutes> = Arc::new(self.tunnels.before());
         let notifier: Arc<dyn Notifier> = Arc::new(self.notifier.clone());
+        let edge: Arc<dyn DomainProvider> = Arc::new(Faulty::on(parts.domains, line()).with_before(domains));
+        let edge = parts.misread.map_or(Arc::clone(&edge), |misread| misread(edge));
         let mut builder = Controller::builder()
             .repo(Arc::new(Faulty::on(parts.repo, line())))
-            .domains(Arc::new(Faulty::on(parts.domains, line()).with_before(domains)))
+            .domains(edge)
             .tunnel(Arc::new(Faulty::on(parts.tunnel, line()).with_before(tunnel)))
             .hosts(Arc::new(SingleHost(Arc::new(Faulty::on(parts.host, line())))))
             .notifier(Arc::new(Faulty::on(notifier, line())))

@@ -22,7 +22,7 @@ impl World {
     /// What the twins refuse.
     pub async fn plant_sentinels(&self, ours: &str) -> Result<()> {
         let mut all = Sentinels::default();
-        self.plant_at_the_edge(&mut all).await?;
+        self.plant_at_the_edge(&mut all)?;
         self.plant_rules(&mut all, ours).await?;
         self.plant_deployment(&mut all).await?;
         self.plant_documents(&mut all).await?;
@@ -30,7 +30,7 @@ impl World {
         Ok(())
     }
 
-    async fn plant_at_the_edge(&self, all: &mut Sentinels) -> Result<()> {
+    fn plant_at_the_edge(&self, all: &mut Sentinels) -> Result<()> {
         let record = |record_type, name: &str, content: &str| RecordSpec {
             record_type,
             name: name.to_owned(),
