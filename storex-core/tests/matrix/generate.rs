@@ -45,6 +45,7 @@ pub(crate) fn generate(workflow: Workflow, seed: u64) -> Generated {
     made.strike(&plain, &fault_free, 0);
     made.forward = made.scenarios.len();
     if !workflow.forward_only() {
+        made.strike_and_fail_later(&plain, &document, &fault_free);
         for failing in failures(&document, &fault_free) {
             let refused = failing.times == 1;
             let nth = usize::try_from(failing.nth).unwrap();
@@ -61,6 +62,19 @@ pub(crate) fn generate(workflow: Workflow, seed: u64) -> Generated {
 }
 
 impl Generated {
+    /// Every kind at every call forward, and then the failure of the last step: what a fault left behind must be found on the way back.
+    fn strike_and_fail_later(&mut self, plain: &Scenario, document: &OperationDoc, run: &Outcome) {
+        let Some(last) = effect_of(run, document.steps.len() - 1) else { return };
+        let call = &run.calls[last];
+        let subject = call.subject.split('/').next().unwrap();
+        let failing = FaultRule::next(call.name, subject, When::Before, Fault::Refuse(Code::Corrupt));
+        for (number, hit) in hits(&run.calls, 0) {
+            if number < last {
+                self.scenarios.push(Scenario { failing: Some(failing.clone()), later: true, ..plain.with(hit) });
+            }
+        }
+    }
+
     /// Every kind at every call of the run from this number on.
     fn strike(&mut self, base: &Scenario, run: &Outcome, from: usize) {
         for (call, hit) in hits(&run.calls, from) {

@@ -3,7 +3,7 @@
 use crate::scenario::{Scenario, Then};
 use crate::workflow::{parts, runtime};
 use std::time::Duration;
-use storex_core::operation::{Direction, OperationDoc};
+use storex_core::operation::{Direction, OperationDoc, Outcome as End};
 use storex_core::{Settings, Table};
 use storex_fakes::{Call, Gate, JournalChange, Parts, Process, Running, Snapshot, World};
 use tokio::task::JoinSet;
@@ -82,7 +82,11 @@ impl Run<'_> {
         acting.abort();
         problems.extend(run.unfired());
         problems.extend(run.world.judge(scenario.allowance()).await);
-        run.outcome(problems, detail, from, &before)
+        let mut outcome = run.outcome(problems, detail, from, &before);
+        if scenario.must_succeed() && !matches!(outcome.ended, None | Some(Direction::Done(End::Succeeded))) {
+            outcome.problems.push(format!("I26: a fault that passes made it end {:?}", outcome.ended));
+        }
+        outcome
     }
 
     fn settings(&self) -> Settings {
@@ -98,8 +102,7 @@ impl Run<'_> {
             tokio::select! {
                 biased;
                 count = self.world.script.struck(strikes) => {
-                    strikes = count;
-                    self.replace().await;
+                    strikes = self.replace(count).await;
                     pause = Duration::from_millis(200);
                 }
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(30)),
@@ -124,7 +127,7 @@ impl Run<'_> {
     }
 
     /// A process was struck: another one takes over.
-    async fn replace(&mut self) {
+    async fn replace(&mut self, mut strikes: u32) -> u32 {
         let lease = self.settings().lease + Duration::from_secs(1);
         let (crashed, then) = (self.processes.iter().position(|one| one.gate.running() == Running::Crashed), self.then());
         if let Some(place) = crashed {
@@ -132,19 +135,22 @@ impl Run<'_> {
         }
         let crashed = crashed.is_some();
         if crashed && then == Then::Plain {
-            self.world.stores.void_leases();
-        } else {
-            tokio::time::sleep(lease).await;
+            self.world.void_leases();
         }
         loop {
-            // A process that cannot start is started again.
-            if let Ok(next) = self.world.start((self.assemble)(&self.world)).await
-                && next.controller.resume().await.is_ok()
-            {
-                self.processes.push(next);
-                break;
+            // A process that cannot start, or is struck while it starts, is started again.
+            tokio::select! {
+                biased;
+                count = self.world.script.struck(strikes) => strikes = count,
+                next = self.start() => if let Ok(next) = next {
+                    self.processes.push(next);
+                    break;
+                },
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        if !(crashed && then == Then::Plain) {
+            tokio::time::sleep(lease).await;
         }
         // From now on everybody looks for operations nobody drives, as a server does.
         self.recoveries.abort_all();
@@ -156,6 +162,14 @@ impl Run<'_> {
             tokio::time::sleep(Duration::from_millis(300)).await;
             self.processes.iter().for_each(|one| one.gate.resume());
         }
+        strikes
+    }
+
+    /// A new process that looks at once for what nobody drives; a lease that runs keeps it off.
+    async fn start(&self) -> Result<Process, storex_core::Error> {
+        let next = self.world.start((self.assemble)(&self.world)).await?;
+        next.controller.resume().await?;
+        Ok(next)
     }
 
     fn then(&self) -> Then {
@@ -166,7 +180,10 @@ impl Run<'_> {
 
     /// Strikes that never struck: then the scenario shows nothing.
     fn unfired(&self) -> Vec<String> {
-        let rules = self.world.script.rules();
+        let mut rules = self.world.script.rules();
+        if self.scenario.later {
+            rules.truncate(self.scenario.hits.len());
+        }
         rules.iter().filter(|rule| rule.fired == 0).map(|rule| format!("did not fire: {rule:?}")).collect()
     }
 
@@ -181,7 +198,9 @@ impl Run<'_> {
         let documents = rows.iter().map(|row| row.body.read::<OperationDoc>().unwrap());
         let document = documents.into_iter().find(|doc| doc.flow == flow);
         let mut changes = self.world.wires.changes();
-        changes.iter_mut().for_each(|change| change.call -= from);
+        for change in &mut changes {
+            change.call -= from;
+        }
         Outcome {
             problems,
             ended: document.as_ref().map(|doc| doc.direction),

@@ -162,12 +162,14 @@ pub(crate) struct Scenario {
     pub(crate) seed: u64,
     /// The failure that turns it back, when it is about the way back.
     pub(crate) failing: Option<FaultRule>,
+    /// True when that failure comes only after the strikes, unless they end the operation before.
+    pub(crate) later: bool,
     pub(crate) hits: Vec<Hit>,
 }
 
 impl Scenario {
     pub(crate) fn fault_free(workflow: Workflow, seed: u64) -> Self {
-        Self { workflow, seed, failing: None, hits: Vec::new() }
+        Self { workflow, seed, failing: None, later: false, hits: Vec::new() }
     }
 
     pub(crate) fn with(&self, hit: Hit) -> Self {
@@ -182,6 +184,14 @@ impl Scenario {
             .iter()
             .map(|hit| FaultRule { times: hit.kind.times, ..FaultRule::at(hit.nth, hit.kind.when, hit.kind.fault) });
         hits.chain(self.failing.clone()).collect()
+    }
+
+    /// True when the one strike passes by itself, so that nothing must fail for it.
+    pub(crate) fn must_succeed(&self) -> bool {
+        let passes = |kind: Kind| !matches!(kind.fault, Fault::Refuse(_) | Fault::Event(_)) && kind.times == 1;
+        self.workflow != Workflow::CreateForeign
+            && self.failing.is_none()
+            && matches!(self.hits.as_slice(), [hit] if passes(hit.kind))
     }
 
     /// What the judge must not mind, because a strike made it inevitable.

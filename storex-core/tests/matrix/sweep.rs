@@ -34,6 +34,18 @@ impl Tally {
         }
     }
 
+    /// How they ended, in words.
+    pub(crate) fn ends(&self) -> String {
+        format!(
+            "{} succeeded, {} rolled back, {} poisoned, {} never begun, {} violations",
+            self.succeeded,
+            self.rolled_back,
+            self.poisoned,
+            self.never_begun,
+            self.violations.len()
+        )
+    }
+
     pub(crate) fn add(&mut self, other: Self) {
         self.total += other.total;
         self.succeeded += other.succeeded;

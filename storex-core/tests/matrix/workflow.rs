@@ -3,10 +3,13 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 use storex_core::{Controller, CreateStoreRequest, Error, Settings};
-use storex_fakes::{Parts, Snapshot, World};
+use storex_fakes::{Parts, Sentinels, Snapshot, World};
 
 /// Longest time after a call's deadline at which an effect of the edge lands.
-const LATE_EFFECTS: Duration = Duration::from_secs(60);
+const LATE_EFFECTS: Duration = Duration::from_mins(1);
+
+/// A zone that is somebody else's.
+const FOREIGN: &str = "foreign-shop.com";
 
 /// Tries of a step before a workflow turns back.
 pub(crate) const TRIES: u32 = 3;
@@ -22,6 +25,8 @@ pub(crate) enum Workflow {
     Platform,
     /// The platform that stands, when the router moved.
     PlatformMoves,
+    /// A create whose zone is somebody else's: it must turn back. A control, not part of the matrix.
+    CreateForeign,
 }
 
 impl Workflow {
@@ -31,7 +36,7 @@ impl Workflow {
     /// Name of its flow in the journal.
     pub(crate) fn flow(self) -> &'static str {
         match self {
-            Self::CreateCustom | Self::CreateSystem => "create_store",
+            Self::CreateCustom | Self::CreateSystem | Self::CreateForeign => "create_store",
             Self::DeleteCustom | Self::DeleteSystem => "delete_store",
             Self::Platform | Self::PlatformMoves => "ensure_platform",
         }
@@ -43,7 +48,11 @@ impl Workflow {
     }
 
     fn request(self) -> CreateStoreRequest {
-        let domain = matches!(self, Self::CreateCustom | Self::DeleteCustom).then_some("oceanbreezestore.com");
+        let domain = match self {
+            Self::CreateCustom | Self::DeleteCustom => Some("oceanbreezestore.com"),
+            Self::CreateForeign => Some(FOREIGN),
+            _ => None,
+        };
         let body = serde_json::json!({
             "username": "oceanbreeze", "domain": domain,
             "storeDetails": { "owner": "John Smith", "email": "john@example-mail.com" }
@@ -54,7 +63,7 @@ impl Workflow {
     /// Sends the request. What it answers is judged elsewhere; here only the world counts.
     pub(crate) async fn act(self, controller: Controller) -> Result<(), Error> {
         match self {
-            Self::CreateCustom | Self::CreateSystem => {
+            Self::CreateCustom | Self::CreateSystem | Self::CreateForeign => {
                 controller.adopt_platform().await?;
                 controller.create_store(&self.request()).await.map(|_| ())
             }
@@ -72,9 +81,9 @@ impl Workflow {
 
     /// The world it begins in, made once.
     pub(crate) fn base(self) -> &'static Snapshot {
-        static BASES: [OnceLock<Snapshot>; 6] = [const { OnceLock::new() }; 6];
-        let place = Self::ALL.iter().position(|one| *one == self).unwrap();
-        BASES[place].get_or_init(|| runtime().block_on(self.prepare()))
+        static BASES: [OnceLock<Snapshot>; 7] = [const { OnceLock::new() }; 7];
+        let place = Self::ALL.iter().position(|one| *one == self);
+        BASES[place.unwrap_or(Self::ALL.len())].get_or_init(|| runtime().block_on(self.prepare()))
     }
 
     async fn prepare(self) -> Snapshot {
@@ -85,6 +94,10 @@ impl Workflow {
             process.controller.ensure_platform("http://localhost:3000").await.unwrap();
         }
         world.plant_sentinels("storex-main-tunnel").await.unwrap();
+        if self == Self::CreateForeign {
+            let zone = world.domains.insert_foreign_zone(&FOREIGN.parse().unwrap());
+            world.wires.guard(Sentinels { zones: vec![zone], ..Sentinels::default() });
+        }
         if self.forward_only() {
             let (created, operation) = process.controller.create_store(&self.request()).await.unwrap();
             assert!(process.controller.wait_operation(&operation, Duration::from_hours(1)).await.unwrap().done);
@@ -99,6 +112,8 @@ impl Workflow {
 pub(crate) fn settings(world: &World) -> Settings {
     let mut settings = world.settings();
     settings.effect_limit = Duration::from_secs(5);
+    // Shorter than an effect, as in production: a process that took over meets effects that are still on their way.
+    settings.lease = Duration::from_secs(3);
     settings.tries = TRIES;
     settings
 }
