@@ -116,7 +116,14 @@ impl Driver {
     /// Takes or renews the lease of the operation.
     pub(crate) async fn lease(&self, operation: &OperationId) -> Result<Epoch> {
         let lease = Lease { name: operation.to_string(), holder: self.holder.clone(), duration: self.pace.lease };
-        let epoch = self.providers.repo.acquire(&lease).await?;
+        let clock = &self.providers.clock;
+        let mut asked = clock.now();
+        let mut epoch = self.providers.repo.acquire(&lease).await?;
+        while clock.now() >= asked + self.pace.lease {
+            // The answer came so late that the lease it grants is over.
+            asked = clock.now();
+            epoch = self.providers.repo.acquire(&lease).await?;
+        }
         epoch.ok_or_else(|| Error::new(Code::StaleEpoch, format!("another controller drives operation {operation}")))
     }
 

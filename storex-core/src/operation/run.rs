@@ -123,9 +123,9 @@ impl<'a> Run<'a> {
         tokio::select! {
             biased;
             Some(outcome) = self.flight.next() => {
-                dirty |= self.fold(outcome);
+                dirty |= self.fold(not_stale(outcome)?);
                 while let Some(Some(outcome)) = futures::FutureExt::now_or_never(self.flight.next()) {
-                    dirty |= self.fold(outcome);
+                    dirty |= self.fold(not_stale(outcome)?);
                 }
             }
             () = nudged => dirty |= self.journal.refresh().await?,
@@ -207,6 +207,14 @@ impl<'a> Run<'a> {
             operation: doc.id.clone(),
             cx: EffectCx { mark, epoch: self.epoch, deadline },
         }
+    }
+}
+
+/// A call refused for its epoch says nothing of the step: somebody else drives the operation by now.
+fn not_stale(outcome: (usize, Timestamp, Report)) -> Result<(usize, Timestamp, Report)> {
+    match outcome.2.error() {
+        Some(error) if error.code() == Code::StaleEpoch => Err(Error::new(Code::StaleEpoch, error.message())),
+        _ => Ok(outcome),
     }
 }
 
