@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check bench soak
+.PHONY: help build demo test check matrix bench soak
 
 # Some desktops export USERNAME: only what was typed after `make` counts.
 demo_args :=
@@ -17,6 +17,7 @@ help:
 	@echo 'make demo [USERNAME=name DOMAIN=name.tld]   one request, one live store, on real PM2 and Nginx; then failures and clean-up'
 	@echo 'make test                                   install host tools when missing, then every test'
 	@echo 'make check                                  format, clippy, docs, structure tests'
+	@echo 'make matrix                                 every fault at every call, pairs of them, and the broken engines that must be found out'
 	@echo 'make bench                                  figures, each beside its floor from the same run'
 	@echo 'make soak                                   long runs that do not fit CI (none yet)'
 
@@ -40,6 +41,10 @@ check:
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
 	@RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 	@cargo test --workspace --test structure --locked
+
+# Part of `make test`; alone it prints what it counted.
+matrix:
+	@cargo test --workspace --test matrix --locked -- --nocapture
 
 bench: build
 	@scripts/install-host.sh

@@ -1,12 +1,18 @@
-//! Which call fails, when and how; and what was called.
+//! What can go wrong with a call, where a rule strikes, and what was called.
 
+mod line;
+mod script;
+
+pub(crate) use line::Head;
+pub use line::{Gate, Line, Running};
+pub use script::FaultScript;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use storex_core::{Code, Error, Result};
-use tokio::sync::Notify;
+use storex_core::{Code, EffectId};
 
 /// Whether the fault hits before or after the effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
     /// The effect does not happen.
@@ -16,7 +22,7 @@ pub enum When {
 }
 
 /// What happens to the call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// Refused for good with this code.
@@ -27,13 +33,51 @@ pub enum Fault {
     Unavailable,
     /// No answer until the rule is removed.
     Hold,
+    /// No answer until the call's deadline, then an error that says nothing about the effect. A call without a deadline: at once.
+    NoAnswer,
+    /// Too many requests, proved to have had no effect; seconds until the next one is welcome.
+    RateLimited(u32),
+    /// An answer that cannot be decoded; says nothing about the effect.
+    Undecodable,
+    /// The token is refused although it is good; proved to have had no effect.
+    Denied,
+    /// Unclear at once; the effect happens so many seconds after the call's deadline. Only for calls with an effect's context.
+    Late(u32),
+    /// The effect happens twice, one answer comes back.
+    Twice,
+    /// The answer to a read is what stood before the last change. Only for reads of a twin that remembers it.
+    Stale,
+    /// The disk is full or broken; nothing was written.
+    Disk,
+    /// The process of the caller is gone: the call never returns. Told by [`FaultScript::struck`].
+    Crash,
+    /// The whole process of the caller stops until its [`Gate`] is opened. Told by [`FaultScript::struck`].
+    Pause,
+    /// Something else happens in the world at this moment; the call itself goes well.
+    Event(Event),
+}
+
+/// Something that happens beside a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// The host starts anew: its agent converges to its ledger.
+    HostRestart,
+    /// The host comes back with an older ledger.
+    HostRollback,
+    /// Somebody puts a record of their own into every zone that has one of ours beside the primary.
+    RecordAdded,
+    /// Somebody removes our records from every zone but the primary.
+    RecordsRemoved,
+    /// Somebody removes every zone but the primary that has no foreign record.
+    ZonesRemoved,
 }
 
 /// One entry of a script.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRule {
-    /// Call to hit: `repo.put`, `notifier.deliver`, `host.apply`, …
+    /// Call to hit: `repo.put`, `notifier.deliver`, `host.apply`, …; empty for any call.
     pub call: String,
     /// Only calls about a subject that contains this text: `outbox/…`, a domain, a part.
     #[serde(default)]
@@ -63,11 +107,20 @@ impl FaultRule {
         Self { call: call.to_owned(), subject: subject.to_owned(), nth: 1, times: 1, when, fault, fired: 0 }
     }
 
+    /// Hits the call of this number from now, whatever it is; 1 is the next.
+    pub fn at(nth: u32, when: When, fault: Fault) -> Self {
+        Self { nth, ..Self::next("", "", when, fault) }
+    }
+
     /// The same rule, hitting for ever.
     #[must_use]
     pub fn forever(mut self) -> Self {
         self.times = 0;
         self
+    }
+
+    fn matches(&self, name: &str, subject: &str) -> bool {
+        (self.call.is_empty() || self.call == name) && subject.contains(&self.subject)
     }
 }
 
@@ -78,115 +131,12 @@ pub struct Call {
     pub name: &'static str,
     /// What it was about.
     pub subject: String,
+    /// The effect it brings about, when it carries an effect's context.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effect: Option<EffectId>,
+    /// When it began, by the world's clock; none when the script has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
     /// Whether a fault hit it.
     pub faulted: bool,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    rules: Vec<FaultRule>,
-    history: Vec<Call>,
-}
-
-/// A script of faults and the history of calls, shared by all [`Faulty`](crate::Faulty) wrappers of one world.
-#[derive(Clone, Debug, Default)]
-pub struct FaultScript {
-    state: Arc<Mutex<State>>,
-    changed: Arc<Notify>,
-}
-
-impl FaultScript {
-    /// An empty script.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Adds a rule.
-    pub fn add(&self, rule: FaultRule) {
-        self.state().rules.push(rule);
-    }
-
-    /// The rules with how often each has fired.
-    pub fn rules(&self) -> Vec<FaultRule> {
-        self.state().rules.clone()
-    }
-
-    /// Removes all rules and lets held calls go on.
-    pub fn clear(&self) {
-        self.state().rules.clear();
-        self.changed.notify_waiters();
-    }
-
-    /// Every call so far, oldest first.
-    pub fn history(&self) -> Vec<Call> {
-        self.state().history.clone()
-    }
-
-    /// How many calls of this name were made.
-    pub fn count(&self, name: &str) -> usize {
-        self.state().history.iter().filter(|call| call.name == name).count()
-    }
-
-    /// Records the call and answers the fault that hits it.
-    fn enter(&self, name: &'static str, subject: &str) -> Option<(When, Fault)> {
-        let mut state = self.state();
-        let mut hit = None;
-        for rule in &mut state.rules {
-            if rule.call != name || !subject.contains(&rule.subject) {
-                continue;
-            }
-            if rule.nth > 1 {
-                rule.nth -= 1;
-            } else if hit.is_none() && (rule.times == 0 || rule.fired < rule.times) {
-                rule.fired += 1;
-                hit = Some((rule.when, rule.fault));
-            }
-        }
-        state.history.push(Call { name, subject: subject.to_owned(), faulted: hit.is_some() });
-        hit
-    }
-
-    async fn strike<T>(&self, name: &'static str, when: When, fault: Fault) -> Result<T> {
-        Err(match fault {
-            Fault::Refuse(code) => Error::new(code, format!("{name} was refused by the fault script")),
-            Fault::Unclear => Error::unclear(Code::Timeout, format!("{name} was lost by the fault script")),
-            Fault::Unavailable if when == When::Before => {
-                Error::new(Code::Unavailable, format!("{name} is down by the fault script"))
-            }
-            Fault::Unavailable => Error::unclear(Code::Unavailable, format!("{name} went down by the fault script")),
-            Fault::Hold => {
-                self.held().await;
-                Error::unclear(Code::Timeout, format!("{name} was held by the fault script"))
-            }
-        })
-    }
-
-    async fn held(&self) {
-        loop {
-            let changed = self.changed.notified();
-            if self.state().rules.is_empty() {
-                return;
-            }
-            changed.await;
-        }
-    }
-
-    /// Runs a call under the script.
-    ///
-    /// # Errors
-    /// The call's own, or the fault's.
-    pub async fn call<T>(&self, name: &'static str, subject: &str, call: impl Future<Output = Result<T>>) -> Result<T> {
-        match self.enter(name, subject) {
-            None => call.await,
-            Some((When::Before, fault)) => self.strike(name, When::Before, fault).await,
-            Some((When::After, fault)) => {
-                call.await?;
-                self.strike(name, When::After, fault).await
-            }
-        }
-    }
 }

@@ -8,9 +8,11 @@ mod fault;
 mod faulty;
 pub mod laws;
 mod memory;
+mod tripwire;
 mod world;
 
-pub use fault::{Call, Fault, FaultRule, FaultScript, When};
+pub use fault::{Call, Event, Fault, FaultRule, FaultScript, Gate, Line, Running, When};
 pub use faulty::Faulty;
 pub use memory::*;
-pub use world::World;
+pub use tripwire::{JournalChange, Moved, Sentinels, Tripwires, Watched};
+pub use world::{Allowance, Misread, Parts, Process, Snapshot, World};

@@ -1,14 +1,20 @@
-//! A whole world in memory: the twins, one fault script over all of them, and controllers that come and go.
+//! A whole world in memory: the twins, one fault script and tripwires over all of them, and controller processes that come and go.
 
-use crate::{
-    FaultScript, Faulty, MemoryClock, MemoryDomains, MemoryHost, MemoryNotifier, MemoryStores, MemoryTunnels, SeededEntropy,
-};
+mod events;
+mod inventory;
+mod judge;
+mod process;
+mod sentinels;
+mod snapshot;
+
+pub use judge::Allowance;
+pub use process::{Misread, Parts, Process};
+pub use snapshot::Snapshot;
+
+use crate::{FaultScript, MemoryClock, MemoryDomains, MemoryHost, MemoryNotifier, MemoryStores, MemoryTunnels, Tripwires};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use storex_core::{
-    Controller, DomainProvider, Hostname, Notifier, PortRange, Result, Settings, SingleHost, StoreHost, StoreRepo, Table,
-    TunnelRoutes,
-};
+use storex_core::{Clock, Controller, DomainProvider, Hostname, PortRange, Result, Settings, StoreRepo, Table};
 
 /// The twins of every trait. Controllers are built on it and may be stopped at any time; the world stays.
 #[derive(Debug)]
@@ -25,9 +31,12 @@ pub struct World {
     pub notifier: MemoryNotifier,
     /// Faults of every call a controller makes, and their history.
     pub script: FaultScript,
+    /// Invariants judged at the moment of each mutation.
+    pub wires: Tripwires,
     clock: MemoryClock,
     primary: Hostname,
-    controllers: AtomicU64,
+    /// What the randomness of the next controller begins with.
+    seed: AtomicU64,
 }
 
 impl World {
@@ -38,17 +47,24 @@ impl World {
     pub fn new() -> Result<Self> {
         let clock = MemoryClock::new();
         let primary: Hostname = "storex.com".parse()?;
-        Ok(Self {
-            stores: MemoryStores::new(Arc::new(clock.clone())),
-            domains: MemoryDomains::new(primary.clone()),
-            tunnels: MemoryTunnels::default(),
-            host: MemoryHost::new("4001-4999".parse::<PortRange>()?),
-            notifier: MemoryNotifier::default(),
-            script: FaultScript::new(),
-            clock,
-            primary,
-            controllers: AtomicU64::new(0),
-        })
+        let (stores, domains) = (MemoryStores::new(Arc::new(clock.clone())), MemoryDomains::new(primary.clone()));
+        let host = MemoryHost::new("4001-4999".parse::<PortRange>()?).with_clock(Arc::new(clock.clone()));
+        Ok(Self::over(clock, primary, stores, domains, MemoryTunnels::default(), host))
+    }
+
+    fn over(
+        clock: MemoryClock,
+        primary: Hostname,
+        stores: MemoryStores,
+        domains: MemoryDomains,
+        tunnels: MemoryTunnels,
+        host: MemoryHost,
+    ) -> Self {
+        let script = FaultScript::new();
+        events::listen(&script, &primary, &domains, &host);
+        let wires = Tripwires::new(script.clone(), &stores, &domains, &tunnels, &host);
+        let (notifier, seed) = (MemoryNotifier::default(), AtomicU64::new(0));
+        Self { stores, domains, tunnels, host, notifier, script, wires, clock, primary, seed }
     }
 
     /// Settings that suit a world in memory.
@@ -56,12 +72,39 @@ impl World {
         Settings::new(self.primary.clone())
     }
 
+    /// The world's clock.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(self.clock.clone())
+    }
+
+    /// What the randomness of the controllers begins with from now on: the same seed and the same faults give the same run.
+    pub fn seed(&self, seed: u64) {
+        self.seed.store(seed, Ordering::Relaxed);
+    }
+
+    fn next_seed(&self) -> u64 {
+        self.seed.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x5DEE_CE66)
+    }
+
+    /// Ends all leases: those who held them are gone.
+    pub fn void_leases(&self) {
+        self.stores.void_leases();
+        self.wires.leases_voided();
+    }
+
+    /// What the tripwires found so far.
+    pub fn tripped(&self) -> Vec<String> {
+        self.wires.tripped()
+    }
+
     /// A new controller process on this world, with every capability under the fault script. Its randomness differs from the earlier ones'.
     ///
     /// # Errors
     /// As [`storex_core::ControllerBuilder::build`].
     pub async fn controller(&self) -> Result<Controller> {
-        self.controller_over(Arc::new(self.domains.clone())).await
+        // A process that is gone holds no lease: this is what a repo in one file grants.
+        self.void_leases();
+        Ok(self.start(self.parts()).await?.controller)
     }
 
     /// The same over another domain provider, such as a broken one that a test must find out.
@@ -69,9 +112,8 @@ impl World {
     /// # Errors
     /// As [`World::controller`].
     pub async fn controller_over(&self, domains: Arc<dyn DomainProvider>) -> Result<Controller> {
-        // A process that is gone holds no lease: this is what a repo in one file grants.
-        self.stores.void_leases();
-        self.assemble(domains, Arc::new(self.stores.clone())).await
+        self.void_leases();
+        Ok(self.start(Parts { domains, ..self.parts() }).await?.controller)
     }
 
     /// The same over another repo, such as one in a file.
@@ -79,24 +121,9 @@ impl World {
     /// # Errors
     /// As [`World::controller`].
     pub async fn controller_with_repo(&self, repo: Arc<dyn StoreRepo>) -> Result<Controller> {
-        self.assemble(Arc::new(self.domains.clone()), repo).await
-    }
-
-    async fn assemble(&self, domains: Arc<dyn DomainProvider>, repo: Arc<dyn StoreRepo>) -> Result<Controller> {
-        let seed = self.controllers.fetch_add(1, Ordering::Relaxed);
-        let tunnel: Arc<dyn TunnelRoutes> = Arc::new(self.tunnels.clone());
-        let host: Arc<dyn StoreHost> = Arc::new(self.host.clone());
-        let notifier: Arc<dyn Notifier> = Arc::new(self.notifier.clone());
-        Controller::builder()
-            .repo(Arc::new(Faulty::new(repo, self.script.clone())))
-            .domains(Arc::new(Faulty::new(domains, self.script.clone())))
-            .tunnel(Arc::new(Faulty::new(tunnel, self.script.clone())))
-            .hosts(Arc::new(SingleHost(Arc::new(Faulty::new(host, self.script.clone())))))
-            .notifier(Arc::new(Faulty::new(notifier, self.script.clone())))
-            .clock(Arc::new(self.clock.clone()))
-            .entropy(Arc::new(SeededEntropy::new(seed.wrapping_mul(0x5DEE_CE66))))
-            .build(self.settings())
-            .await
+        // The tripwires judge against the repo in memory.
+        let parts = Parts { repo, ..self.bare_parts() };
+        Ok(self.start(parts).await?.controller)
     }
 
     /// A controller whose platform stands.

@@ -154,6 +154,20 @@ pub enum Seen<T> {
 pub struct Removal {
     /// What was left behind; none when nothing was.
     pub debt: Option<String>,
+    /// True when what was known to stand was not seen: a read that lags behind shows the same, so it is looked for once more later.
+    pub unseen: bool,
+}
+
+impl Removal {
+    /// Something was left behind.
+    pub(crate) fn left(why: String) -> Self {
+        Self { debt: Some(why), unseen: false }
+    }
+
+    /// Nothing was seen; `known` when something was known to stand.
+    pub(crate) fn nothing_seen(known: bool) -> Self {
+        Self { debt: None, unseen: known }
+    }
 }
 
 /// How an attempt to bring a resource to a value went, when it did not fail.
@@ -258,6 +272,12 @@ pub(crate) trait Resource: Debug + Send + Sync + 'static {
 
     /// Removes the resource; absent is success. Works from the intent alone when `found` is none.
     async fn remove(&self, scene: &Scene, spec: &Self::Spec, found: Option<&Self::Found>) -> Result<Removal>;
+
+    /// After the operation was rolled back: goes back from exactly what it made to what was before, if that is there again because an overtaken
+    /// driver's call came late. Only for kinds that nothing fences.
+    async fn retract(&self, _scene: &Scene, _spec: &Self::Spec, _from: Option<&Self::Spec>) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A [`Resource`] with its values as JSON, as the journal keeps them.
@@ -269,6 +289,7 @@ pub(crate) trait AnyResource: Debug + Send + Sync {
     async fn observe(&self, scene: &Scene, spec: &Json, found: Option<&Json>) -> Result<Seen<Json>>;
     async fn bring(&self, scene: &Scene, spec: &Json, from: Option<&Json>) -> Result<Attempt<Json>>;
     async fn remove(&self, scene: &Scene, spec: &Json, found: Option<&Json>) -> Result<Removal>;
+    async fn retract(&self, scene: &Scene, spec: &Json, from: Option<&Json>) -> Result<()>;
 }
 
 #[async_trait]
@@ -307,6 +328,11 @@ impl<R: Resource> AnyResource for R {
     async fn remove(&self, scene: &Scene, spec: &Json, found: Option<&Json>) -> Result<Removal> {
         let found = found.map(Json::read).transpose()?;
         Resource::remove(self, scene, &spec.read()?, found.as_ref()).await
+    }
+
+    async fn retract(&self, scene: &Scene, spec: &Json, from: Option<&Json>) -> Result<()> {
+        let from = from.map(Json::read).transpose()?;
+        Resource::retract(self, scene, &spec.read()?, from.as_ref()).await
     }
 }
 

@@ -15,9 +15,14 @@ pub struct MemoryClock {
 
 impl MemoryClock {
     /// A clock that shows 2026-01-01T00:00:00Z now.
-    #[expect(clippy::disallowed_methods, reason = "tokio's own clock is the time of this twin")]
     pub fn new() -> Self {
-        Self { start: Timestamp::constant(1_767_225_600, 0), since: Instant::now() }
+        Self::at(Timestamp::constant(1_767_225_600, 0))
+    }
+
+    /// A clock that shows this time now.
+    #[expect(clippy::disallowed_methods, reason = "tokio's own clock is the time of this twin")]
+    pub fn at(start: Timestamp) -> Self {
+        Self { start, since: Instant::now() }
     }
 }
 

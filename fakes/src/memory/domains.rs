@@ -9,17 +9,19 @@ use storex_core::{
     RecordType, Result, ZoneFacts, ZoneId, ZoneStatus,
 };
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct MemoryZone {
     facts: ZoneFacts,
     records: Vec<RecordFacts>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct State {
     primary: Hostname,
     issued: u64,
     zones: Vec<MemoryZone>,
+    /// The zones before the last change.
+    before: Vec<MemoryZone>,
     late_effect_window: Duration,
 }
 
@@ -28,20 +30,40 @@ struct State {
 /// It serves names that are registrable domains outside the platform, as Cloudflare does, and refuses a CNAME beside an
 /// address or another CNAME of its name. It has no clock, so it does not look at deadlines.
 #[derive(Clone, Debug)]
-pub struct MemoryDomains(Arc<Mutex<State>>);
+pub struct MemoryDomains {
+    state: Arc<Mutex<State>>,
+    /// True for the view of what stood before the last change.
+    past: bool,
+}
 
 impl MemoryDomains {
     /// A world with the active zone `primary`. No effect is late in it.
     pub fn new(primary: Hostname) -> Self {
         let name = primary.clone();
-        let world =
-            Self(Arc::new(Mutex::new(State { primary, issued: 0, zones: Vec::new(), late_effect_window: Duration::ZERO })));
+        let late_effect_window = Duration::ZERO;
+        let world = Self::of(State { primary, issued: 0, zones: Vec::new(), before: Vec::new(), late_effect_window });
         world.state().add_zone(&name, ZoneStatus::Active);
         world
     }
 
+    fn of(state: State) -> Self {
+        Self { state: Arc::new(Mutex::new(state)), past: false }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same world as it stood before its last change. Reads of this view are stale; it changes nothing.
+    #[must_use]
+    pub fn before(&self) -> Self {
+        Self { state: Arc::clone(&self.state), past: true }
+    }
+
+    /// A world of its own that begins as this one is now.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self::of(self.state().clone())
     }
 
     /// Sets the window the capabilities name; for the whole world.
@@ -61,10 +83,36 @@ impl MemoryDomains {
         self.state().zones.iter().find(|known| known.facts.id == *zone).map(|zone| zone.records.clone()).unwrap_or_default()
     }
 
+    /// True when exactly this zone is there.
+    pub fn has_zone(&self, facts: &ZoneFacts) -> bool {
+        self.state().zones.iter().any(|zone| zone.facts == *facts)
+    }
+
+    /// True when exactly this record is in the zone.
+    pub fn has_record(&self, zone: &ZoneId, record: &RecordFacts) -> bool {
+        self.state().zones.iter().any(|known| known.facts.id == *zone && known.records.contains(record))
+    }
+
+    /// Removes a zone, as somebody else would.
+    pub fn take_zone(&self, zone: &ZoneId) {
+        let mut state = self.state();
+        state.remember();
+        state.zones.retain(|known| known.facts.id != *zone);
+    }
+
+    /// Removes records, as somebody else would.
+    pub fn take_records(&self, zone: &ZoneId, taken: impl Fn(&RecordFacts) -> bool) {
+        let mut state = self.state();
+        state.remember();
+        if let Ok(zone) = state.zone(zone) {
+            zone.records.retain(|record| !taken(record));
+        }
+    }
+
     /// Puts a zone into the account that storex did not make; a name that is there already is answered as it is.
     pub fn insert_foreign_zone(&self, name: &Hostname) -> ZoneFacts {
         let mut state = self.state();
-        let known = state.zones.iter().find(|zone| zone.facts.name == *name).map(|zone| zone.facts.clone());
+        let known = state.named(name).cloned();
         known.unwrap_or_else(|| state.add_zone(name, ZoneStatus::Pending))
     }
 
@@ -73,8 +121,20 @@ impl MemoryDomains {
     /// # Errors
     /// `not_found` when there is no such zone.
     pub fn insert_foreign_record(&self, zone: &ZoneId, record: &RecordSpec) -> Result<RecordFacts> {
+        self.insert(zone, record, None)
+    }
+
+    /// The same with a comment, such as another installation's mark.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such zone.
+    pub fn insert_marked_record(&self, zone: &ZoneId, record: &RecordSpec, comment: &str) -> Result<RecordFacts> {
+        self.insert(zone, record, Some(comment.to_owned()))
+    }
+
+    fn insert(&self, zone: &ZoneId, record: &RecordSpec, comment: Option<String>) -> Result<RecordFacts> {
         let mut state = self.state();
-        let facts = state.made(record, None);
+        let facts = state.made(record, comment);
         state.zone(zone)?.records.push(facts.clone());
         Ok(facts)
     }
@@ -109,8 +169,20 @@ impl State {
     }
 
     fn zone(&mut self, id: &ZoneId) -> Result<&mut MemoryZone> {
-        let missing = || Error::new(Code::NotFound, format!("there is no zone {id}"));
-        self.zones.iter_mut().find(|zone| zone.facts.id == *id).ok_or_else(missing)
+        self.zones.iter_mut().find(|zone| zone.facts.id == *id).ok_or_else(|| missing(id))
+    }
+
+    fn seen(&self, past: bool) -> &[MemoryZone] {
+        if past { &self.before } else { &self.zones }
+    }
+
+    fn named(&self, name: &Hostname) -> Option<&ZoneFacts> {
+        self.zones.iter().map(|zone| &zone.facts).find(|facts| facts.name == *name)
+    }
+
+    /// What stands now is what stood before the change that follows.
+    fn remember(&mut self) {
+        self.before.clone_from(&self.zones);
     }
 
     fn made(&mut self, record: &RecordSpec, comment: Option<String>) -> RecordFacts {
@@ -163,9 +235,16 @@ impl State {
             records.push(facts.clone());
             answer.push(facts);
         }
-        self.zone(zone)?.records = records;
+        if self.zone(zone)?.records != records {
+            self.remember();
+            self.zone(zone)?.records = records;
+        }
         Ok(answer)
     }
+}
+
+fn missing(id: &ZoneId) -> Error {
+    Error::new(Code::NotFound, format!("there is no zone {id}"))
 }
 
 fn check_supported(spec: &RecordSpec, apex: &Hostname) -> Result<()> {
@@ -229,15 +308,17 @@ impl DomainProvider for MemoryDomains {
     }
 
     async fn find_zone(&self, name: &Hostname) -> Result<Option<ZoneFacts>> {
-        Ok(self.state().zones.iter().find(|zone| zone.facts.name == *name).map(|zone| zone.facts.clone()))
+        let state = self.state();
+        Ok(state.seen(self.past).iter().find(|zone| zone.facts.name == *name).map(|zone| zone.facts.clone()))
     }
 
     async fn ensure_zone(&self, _cx: &EffectCx, name: &Hostname) -> Result<ZoneFacts> {
         let mut state = self.state();
-        if let Some(zone) = state.zones.iter().find(|zone| zone.facts.name == *name) {
-            return Ok(zone.facts.clone());
+        if let Some(facts) = state.named(name) {
+            return Ok(facts.clone());
         }
         name.check_custom_domain(&state.primary)?;
+        state.remember();
         Ok(state.add_zone(name, ZoneStatus::Pending))
     }
 
@@ -245,7 +326,9 @@ impl DomainProvider for MemoryDomains {
         let wanted = |record: &&RecordFacts| {
             comment_prefix.is_none_or(|prefix| record.comment.as_deref().is_some_and(|comment| comment.starts_with(prefix)))
         };
-        Ok(self.state().zone(zone)?.records.iter().filter(wanted).cloned().collect())
+        let state = self.state();
+        let found = state.seen(self.past).iter().find(|known| known.facts.id == *zone).ok_or_else(|| missing(zone))?;
+        Ok(found.records.iter().filter(wanted).cloned().collect())
     }
 
     async fn ensure_records(&self, cx: &EffectCx, zone: &ZoneId, records: &[RecordSpec]) -> Result<Vec<RecordFacts>> {
@@ -257,6 +340,7 @@ impl DomainProvider for MemoryDomains {
 
     async fn remove(&self, _cx: &EffectCx, object: &DomainObject) -> Result<()> {
         let mut state = self.state();
+        state.remember();
         match object {
             DomainObject::Zone(id) => state.zones.retain(|zone| zone.facts.id != *id),
             DomainObject::Records { zone, ids } => {

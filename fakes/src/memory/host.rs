@@ -36,15 +36,18 @@ impl Default for MemoryHost {
     }
 }
 
+#[derive(Clone)]
 struct World {
     ports: Vec<Port>,
     stores: BTreeMap<StoreId, Entry>,
+    /// The stores before the last change, while somebody wants to go back there.
+    before: Option<BTreeMap<StoreId, Entry>>,
     silent: BTreeSet<String>,
     occupied: BTreeSet<Port>,
     history: Vec<String>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Entry {
     epoch: Epoch,
     parts: BTreeMap<Part, Standing>,
@@ -53,6 +56,7 @@ struct Entry {
 }
 
 /// A part that stands, with the port and the names it holds.
+#[derive(Clone)]
 struct Standing {
     facts: PartFacts,
     port: Option<Port>,
@@ -60,6 +64,7 @@ struct Standing {
 }
 
 /// A finished effect; an apply keeps its answer.
+#[derive(Clone)]
 struct Done {
     mark: Mark,
     part: Part,
@@ -76,6 +81,7 @@ impl MemoryHost {
         let world = World {
             ports: range.map(|range| range.iter().collect()).unwrap_or_default(),
             stores: BTreeMap::new(),
+            before: None,
             silent: BTreeSet::new(),
             occupied: BTreeSet::new(),
             history: Vec::new(),
@@ -97,6 +103,31 @@ impl MemoryHost {
     /// The stores of which anything stands, by ascending id.
     pub fn stores(&self) -> Vec<StoreId> {
         self.world().stores.iter().filter(|(_, entry)| !entry.parts.is_empty()).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// A host of its own that begins as this one is now, with this clock.
+    #[must_use]
+    pub fn fork(&self, clock: Arc<dyn Clock>) -> Self {
+        let world = self.world().clone();
+        Self { world: Arc::new(Mutex::new(world)), clock: Some(clock) }
+    }
+
+    /// What the host knows of every store of which anything stands, by ascending id.
+    pub fn deployments(&self) -> Vec<Deployed> {
+        self.world().stores.iter().filter_map(|(store, entry)| deployed(store, entry)).collect()
+    }
+
+    /// From now on the host could come back as it was before its last change: [`MemoryHost::roll_back`].
+    pub fn keep_backup(&self) {
+        self.world().before.get_or_insert_default();
+    }
+
+    /// The host comes back with its ledger as it was before its last change. Nothing happens without [`MemoryHost::keep_backup`].
+    pub fn roll_back(&self) {
+        let mut world = self.world();
+        if let Some(before) = world.before.clone() {
+            world.stores = before;
+        }
     }
 
     /// From now on the process of the store with this username or id does not listen: `apply` answers `process_not_serving`.
@@ -130,6 +161,12 @@ impl MemoryHost {
 }
 
 impl World {
+    fn remember(&mut self) {
+        if self.before.is_some() {
+            self.before = Some(self.stores.clone());
+        }
+    }
+
     /// Refuses what an older controller or an undone step sends.
     fn fence(&mut self, cx: &EffectCx, store: &StoreId, applies: bool) -> Result<&mut Entry> {
         let entry = self.stores.entry(store.clone()).or_default();
@@ -296,6 +333,7 @@ impl StoreHost for MemoryHost {
     async fn apply(&self, cx: &EffectCx, package: &StorePackage, part: Part) -> Result<PartFacts> {
         self.check_deadline(cx)?;
         let mut world = self.world();
+        world.remember();
         let entry = world.fence(cx, &package.store_id, true)?;
         let known = entry.done.iter().find(|done| done.mark == cx.mark && done.part == part);
         if let Some(answer) = known.and_then(|done| done.answer.clone()) {
@@ -307,6 +345,7 @@ impl StoreHost for MemoryHost {
     async fn withdraw(&self, cx: &EffectCx, store: &StoreId, part: Part) -> Result<()> {
         self.check_deadline(cx)?;
         let mut world = self.world();
+        world.remember();
         let entry = world.fence(cx, store, false)?;
         if entry.done.iter().any(|done| done.mark == cx.mark && done.part == part && done.answer.is_none()) {
             return Ok(());

@@ -20,7 +20,7 @@ pub struct MemoryStores {
     changed: watch::Sender<()>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct State {
     rows: BTreeMap<(Table, String), Written>,
     claims: BTreeMap<(String, String), Claim>,
@@ -29,13 +29,13 @@ struct State {
 }
 
 /// A row and the nonce of its last write.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Written {
-    row: Row,
+    row: Arc<Row>,
     nonce: Nonce,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Held {
     holder: String,
     epoch: Epoch,
@@ -48,9 +48,33 @@ impl MemoryStores {
         Self { state: Arc::default(), clock, changed: watch::Sender::new(()) }
     }
 
+    /// A repo of its own that begins as this one is now, with this clock. Rows are shared until they are written.
+    #[must_use]
+    pub fn fork(&self, clock: Arc<dyn Clock>) -> Self {
+        let state = self.state().clone();
+        Self { state: Arc::new(Mutex::new(state)), clock, changed: watch::Sender::new(()) }
+    }
+
+    /// The row, without copying it.
+    pub fn row(&self, table: Table, id: &str) -> Option<Arc<Row>> {
+        self.state().rows.get(&(table, id.to_owned())).map(|written| Arc::clone(&written.row))
+    }
+
+    /// Every row of the table by ascending id, without copying them.
+    pub fn rows(&self, table: Table) -> Vec<Arc<Row>> {
+        let state = self.state();
+        let rows = state.rows.range((table, String::new())..).take_while(|((in_table, _), _)| *in_table == table);
+        rows.map(|(_, written)| Arc::clone(&written.row)).collect()
+    }
+
+    /// Who holds the name.
+    pub fn holder(&self, namespace: &str, name: &str) -> Option<Claim> {
+        self.state().claims.get(&(namespace.to_owned(), name.to_owned())).cloned()
+    }
+
     /// Every row by table and id.
     pub fn dump(&self) -> BTreeMap<(Table, String), Row> {
-        self.state().rows.iter().map(|(key, written)| (key.clone(), written.row.clone())).collect()
+        self.state().rows.iter().map(|(key, written)| (key.clone(), Row::clone(&written.row))).collect()
     }
 
     /// Every claim held, by namespace and name.
@@ -71,7 +95,7 @@ impl MemoryStores {
 #[async_trait]
 impl StoreRepo for MemoryStores {
     async fn get(&self, table: Table, id: &str) -> Result<Option<Row>> {
-        Ok(self.state().rows.get(&(table, id.to_owned())).map(|written| written.row.clone()))
+        Ok(self.state().rows.get(&(table, id.to_owned())).map(|written| Row::clone(&written.row)))
     }
 
     async fn put(&self, write: &RowWrite, expected: Expected, nonce: &Nonce) -> Result<u64> {
@@ -165,6 +189,7 @@ impl State {
             _ => return Err(conflict(write.table, &write.id, seen)),
         };
         let row = Row { id: write.id.clone(), version, body: write.body.clone(), indexes: write.indexes.clone() };
+        let row = Arc::new(row);
         self.rows.insert((write.table, write.id.clone()), Written { row, nonce: nonce.clone() });
         Ok(version)
     }
@@ -178,7 +203,7 @@ impl State {
                 row.indexes.get(name).filter(|value| is_between(value, from.as_deref(), to.as_deref())).cloned()
             }
         };
-        let placed = rows.filter_map(|(_, Written { row, .. })| Some(((place(row)?, row.id.clone()), row.clone())));
+        let placed = rows.filter_map(|(_, Written { row, .. })| Some(((place(row)?, row.id.clone()), Row::clone(row))));
         let mut found: Vec<_> = placed.collect();
         found.sort_by(|(left, _), (right, _)| left.cmp(right));
         found

@@ -4,24 +4,38 @@ use async_trait::async_trait;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use storex_core::{Code, EffectCx, Error, IngressRule, Result, TunnelDocument, TunnelFacts, TunnelId, TunnelRoutes};
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct MemoryTunnel {
     facts: TunnelFacts,
     version: u64,
     document: TunnelDocument,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct State {
     issued: u64,
     tunnels: Vec<MemoryTunnel>,
+    /// The tunnels before the last change.
+    before: Vec<MemoryTunnel>,
 }
 
 impl State {
     fn tunnel(&mut self, id: &TunnelId) -> Result<&mut MemoryTunnel> {
-        let missing = || Error::new(Code::NotFound, format!("there is no tunnel {id}"));
-        self.tunnels.iter_mut().find(|tunnel| tunnel.facts.id == *id).ok_or_else(missing)
+        self.tunnels.iter_mut().find(|tunnel| tunnel.facts.id == *id).ok_or_else(|| missing(id))
     }
+
+    fn seen(&self, past: bool) -> &[MemoryTunnel] {
+        if past { &self.before } else { &self.tunnels }
+    }
+
+    /// What stands now is what stood before the change that follows.
+    fn remember(&mut self) {
+        self.before.clone_from(&self.tunnels);
+    }
+}
+
+fn missing(id: &TunnelId) -> Error {
+    Error::new(Code::NotFound, format!("there is no tunnel {id}"))
 }
 
 /// The [`TunnelRoutes`] without a provider. Clones share one world.
@@ -29,7 +43,11 @@ impl State {
 /// It refuses a document whose rules Cloudflare refuses for their shape: no rule at all, a last rule that does not match
 /// everything, an earlier one that does. It has no clock, so it does not look at deadlines.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryTunnels(Arc<Mutex<State>>);
+pub struct MemoryTunnels {
+    state: Arc<Mutex<State>>,
+    /// True for the view of what stood before the last change.
+    past: bool,
+}
 
 impl MemoryTunnels {
     /// A world without tunnels.
@@ -38,7 +56,30 @@ impl MemoryTunnels {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same world as it stood before its last change. Reads of this view are stale; it changes nothing.
+    #[must_use]
+    pub fn before(&self) -> Self {
+        Self { state: Arc::clone(&self.state), past: true }
+    }
+
+    /// A world of its own that begins as this one is now.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let state = self.state().clone();
+        Self { state: Arc::new(Mutex::new(state)), past: false }
+    }
+
+    /// The configuration of the tunnel of this name; none when there is no such tunnel.
+    pub fn document(&self, name: &str) -> Option<TunnelDocument> {
+        self.state().tunnels.iter().find(|tunnel| tunnel.facts.name == name).map(|tunnel| tunnel.document.clone())
+    }
+
+    /// True when the tunnel of this name has exactly this rule.
+    pub fn has_rule(&self, name: &str, rule: &IngressRule) -> bool {
+        self.state().tunnels.iter().any(|tunnel| tunnel.facts.name == name && tunnel.document.ingress.contains(rule))
     }
 
     /// Every tunnel, oldest first.
@@ -80,7 +121,8 @@ fn check(rules: &[IngressRule]) -> Result<()> {
 #[async_trait]
 impl TunnelRoutes for MemoryTunnels {
     async fn find(&self, name: &str) -> Result<Option<TunnelFacts>> {
-        Ok(self.state().tunnels.iter().find(|tunnel| tunnel.facts.name == name).map(|tunnel| tunnel.facts.clone()))
+        let state = self.state();
+        Ok(state.seen(self.past).iter().find(|tunnel| tunnel.facts.name == name).map(|tunnel| tunnel.facts.clone()))
     }
 
     async fn ensure(&self, _cx: &EffectCx, name: &str) -> Result<TunnelFacts> {
@@ -88,6 +130,7 @@ impl TunnelRoutes for MemoryTunnels {
         if let Some(tunnel) = state.tunnels.iter().find(|tunnel| tunnel.facts.name == name) {
             return Ok(tunnel.facts.clone());
         }
+        state.remember();
         state.issued += 1;
         let id = format!("00000000-0000-4000-8000-{:012x}", state.issued).parse()?;
         let facts = TunnelFacts { id, name: name.to_owned() };
@@ -96,8 +139,8 @@ impl TunnelRoutes for MemoryTunnels {
     }
 
     async fn load(&self, id: &TunnelId) -> Result<(u64, TunnelDocument)> {
-        let mut state = self.state();
-        let tunnel = state.tunnel(id)?;
+        let state = self.state();
+        let tunnel = state.seen(self.past).iter().find(|tunnel| tunnel.facts.id == *id).ok_or_else(|| missing(id))?;
         Ok((tunnel.version, tunnel.document.clone()))
     }
 
@@ -112,13 +155,17 @@ impl TunnelRoutes for MemoryTunnels {
             return Ok(tunnel.version);
         }
         check(&document.ingress)?;
+        state.remember();
+        let tunnel = state.tunnel(id)?;
         tunnel.document = document.clone();
         tunnel.version += 1;
         Ok(tunnel.version)
     }
 
     async fn remove(&self, _cx: &EffectCx, id: &TunnelId) -> Result<()> {
-        self.state().tunnels.retain(|tunnel| tunnel.facts.id != *id);
+        let mut state = self.state();
+        state.remember();
+        state.tunnels.retain(|tunnel| tunnel.facts.id != *id);
         Ok(())
     }
 }

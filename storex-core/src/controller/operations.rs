@@ -1,7 +1,7 @@
 //! Starting, driving and watching operations.
 
 use super::{Controller, Driven};
-use crate::operation::{Ears, Journal, OperationDoc, OperationView};
+use crate::operation::{Direction, Ears, Journal, OperationDoc, OperationView, Outcome};
 use crate::{Code, Error, OperationId, Result, Table, remaining, workflow};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -65,30 +65,63 @@ impl Controller {
         let mut tasks = self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(async move {
-            controller.drive_to_rest(&id, &ears).await;
+            let overtaken = controller.drive_to_rest(&id, &ears).await;
             controller.driven().remove(&id);
+            if overtaken {
+                controller.make_amends(&id).await;
+            }
         });
         true
     }
 
-    async fn drive_to_rest(&self, id: &OperationId, ears: &Ears) {
-        while let Err(error) = self.drive(id, ears).await {
+    /// Drives the operation until it is at rest or another controller has it. Answers whether it was taken from this one.
+    async fn drive_to_rest(&self, id: &OperationId, ears: &Ears) -> bool {
+        let mut led = false;
+        while let Err(error) = self.drive(id, ears, &mut led).await {
             if matches!(error.code(), Code::VersionConflict | Code::StaleEpoch | Code::Unsupported | Code::NotFound) {
                 tracing::debug!(operation = %id, %error, "the operation is left to another controller");
-                return;
+                return led;
             }
             tracing::warn!(operation = %id, %error, "the operation is taken up again");
             let healing = error.is_transient() || error.is_unclear();
             self.providers().clock.sleep(if healing { TAKE_UP_PAUSE } else { self.settings().longest_pause }).await;
         }
+        false
     }
 
-    async fn drive(&self, id: &OperationId, ears: &Ears) -> Result<()> {
+    /// After another controller took the operation over: what was on its way here may have come after the other one looked. Once the operation is
+    /// at rest, what it took back is taken back once more.
+    async fn make_amends(&self, id: &OperationId) {
+        loop {
+            self.providers().clock.sleep(self.settings().lease).await;
+            match self.amend(id).await {
+                Ok(true) => return,
+                Err(error) if error.code() == Code::NotFound => return,
+                Ok(false) => {}
+                Err(error) => tracing::warn!(operation = %id, %error, "what came late is not taken back yet"),
+            }
+        }
+    }
+
+    /// Answers whether the operation is at rest, and nothing of it is left if it was rolled back.
+    async fn amend(&self, id: &OperationId) -> Result<bool> {
         let providers = self.providers();
+        let journal = Journal::load(&providers.repo, &providers.clock, &self.inner.driver.holder, id, Ears::default()).await?;
+        if journal.doc.direction == Direction::Done(Outcome::RolledBack) {
+            self.inner.driver.retract(workflow::flow(&journal.doc.flow)?.as_ref(), &journal).await?;
+        }
+        Ok(journal.doc.is_at_rest())
+    }
+
+    async fn drive(&self, id: &OperationId, ears: &Ears, led: &mut bool) -> Result<()> {
+        let providers = self.providers();
+        let epoch = self.inner.driver.lease(id).await?;
         let mut journal = Journal::load(&providers.repo, &providers.clock, &self.inner.driver.holder, id, ears.clone()).await?;
         let flow = workflow::flow(&journal.doc.flow)?;
         tracing::info!(operation = %id, kind = flow.name(), label = %journal.doc.label, "driving");
-        self.inner.driver.drive(flow, &mut journal).await?;
+        let driven = self.inner.driver.drive(flow, &mut journal, epoch).await;
+        *led |= journal.led;
+        driven?;
         tracing::info!(operation = %id, outcome = ?journal.doc.direction, "at rest");
         Ok(())
     }

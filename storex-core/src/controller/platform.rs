@@ -48,6 +48,21 @@ impl Controller {
         outcome
     }
 
+    /// Takes the platform as its document says, for a controller beside one that ensured it: one read, nothing is looked at or changed. Answers
+    /// whether the platform stands.
+    ///
+    /// # Errors
+    /// What the repo answers.
+    pub async fn adopt_platform(&self) -> Result<bool> {
+        let stands = self.platform_record().await?.is_some();
+        self.set_readiness(if stands {
+            Readiness { ready: true, missing: String::new() }
+        } else {
+            Readiness::waiting("no controller has ensured the platform yet")
+        });
+        Ok(stands)
+    }
+
     async fn ensure(&self, router: &str) -> Result<()> {
         let settings = self.settings();
         let before = self.platform_record().await?;

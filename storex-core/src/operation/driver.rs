@@ -3,8 +3,8 @@
 use super::health::Health;
 use super::run::Run;
 use super::{Decide, Flow, Journal, turn};
-use crate::resource::{Providers, Scene};
-use crate::{Code, EffectCx, EffectId, EntropyExt, Epoch, Error, InstanceId, Lease, Mark, Result};
+use crate::resource::{Providers, Scene, implementation};
+use crate::{Code, EffectCx, EffectId, EntropyExt, Epoch, Error, InstanceId, Lease, Mark, OperationId, Result};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,14 +41,14 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Drives the operation until it is at rest.
+    /// Drives the operation until it is at rest. The journal was read under the lease of this epoch: one read before may be long overtaken.
     ///
     /// # Errors
     /// `version_conflict` and `stale_epoch` when another controller has taken over; what the repo answers when the journal cannot be written.
     ///
     /// # Cancellation
     /// Dropping the future is a crash: effects on their way are in doubt and the next driver looks for them.
-    pub(crate) async fn drive(&self, flow: Arc<dyn Flow>, journal: &mut Journal) -> Result<()> {
+    pub(crate) async fn drive(&self, flow: Arc<dyn Flow>, journal: &mut Journal, epoch: Epoch) -> Result<()> {
         if journal.doc.flow_version != flow.version() {
             return Err(Error::new(
                 Code::Unsupported,
@@ -58,7 +58,7 @@ impl Driver {
         if journal.doc.is_over() {
             return self.close(flow.as_ref(), journal).await;
         }
-        let epoch = self.lease(journal).await?;
+        journal.led = true;
         let epoch = self.await_turn(journal, epoch).await?;
         if !journal.doc.planned && journal.doc.cancelled_at.is_none() {
             let scene = self.planning(flow.as_ref(), journal, epoch);
@@ -90,17 +90,41 @@ impl Driver {
                 () = nudged => {}
                 () = self.providers.clock.sleep(TURN_PAUSE) => {}
             }
-            epoch = self.lease(journal).await?;
+            epoch = self.lease(&journal.doc.id).await?;
             journal.refresh().await?;
         }
         Ok(epoch)
     }
 
+    /// Takes back what an overtaken driver's last calls may have made after the operation was rolled back. Hosts refuse such calls by their epoch
+    /// and the edge is swept; names and documents have neither.
+    ///
+    /// # Errors
+    /// What the repo answers.
+    pub(crate) async fn retract(&self, flow: &dyn Flow, journal: &Journal) -> Result<()> {
+        let mut scene = self.planning(flow, journal, Epoch::default());
+        // Backwards: a document that came twice goes back the way it came.
+        for (index, step) in journal.doc.steps.iter().enumerate().rev() {
+            if let Some(intent) = &step.intent {
+                scene.cx.mark.effect = EffectId::of(&journal.doc.id, index, true);
+                implementation(step.key.kind).retract(&scene, &intent.spec, intent.from.as_ref()).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Takes or renews the lease of the operation.
-    pub(super) async fn lease(&self, journal: &Journal) -> Result<Epoch> {
-        let lease = Lease { name: journal.doc.id.to_string(), holder: self.holder.clone(), duration: self.pace.lease };
-        let epoch = self.providers.repo.acquire(&lease).await?;
-        epoch.ok_or_else(|| Error::new(Code::StaleEpoch, format!("another controller drives operation {}", journal.doc.id)))
+    pub(crate) async fn lease(&self, operation: &OperationId) -> Result<Epoch> {
+        let lease = Lease { name: operation.to_string(), holder: self.holder.clone(), duration: self.pace.lease };
+        let clock = &self.providers.clock;
+        let mut asked = clock.now();
+        let mut epoch = self.providers.repo.acquire(&lease).await?;
+        while clock.now() >= asked + self.pace.lease {
+            // The answer came so late that the lease it grants is over.
+            asked = clock.now();
+            epoch = self.providers.repo.acquire(&lease).await?;
+        }
+        epoch.ok_or_else(|| Error::new(Code::StaleEpoch, format!("another controller drives operation {operation}")))
     }
 
     /// Where a plan looks at the world. It changes nothing, so its effect is none of the steps'.

@@ -140,8 +140,10 @@ pub(super) fn fold(doc: &mut OperationDoc, facts: &mut Facts, index: usize, repo
         }
         Report::Brought(Ok(Attempt::Done(found))) | Report::Checked(Ok(found)) => done(step, Some(found), hint.now),
         Report::Reverted(Ok(_)) => unmade(step),
+        Report::Removed(Ok(removal)) if removal.unseen && is_first_look(step, hint) => not_seen(step, forward, hint),
         Report::Removed(Ok(removal)) => {
             step.debt = removal.debt;
+            step.doubt_until = step.doubt_until.filter(|until| !forward || *until > hint.now);
             if forward { done(step, None, hint.now) } else { unmade(step) }
         }
         Report::Brought(Err(error)) => effect_failed(step, facts, index, &error, hint),
@@ -150,6 +152,22 @@ pub(super) fn fold(doc: &mut OperationDoc, facts: &mut Facts, index: usize, repo
         }
     }
     true
+}
+
+/// True when an absence was not yet looked at again, where reads can lag behind.
+fn is_first_look(step: &Step, hint: &Hint) -> bool {
+    hint.doubt_until.is_some() && step.state != StepState::Undone && step.doubt_until.is_none_or(|until| until > hint.now)
+}
+
+/// What was known to stand was not seen. On the way there the removal is tried once more when reads have caught up; on the way back the
+/// sweep looks.
+fn not_seen(step: &mut Step, forward: bool, hint: &Hint) {
+    step.doubt_until = step.doubt_until.max(hint.doubt_until);
+    if forward {
+        step.retry_at = step.doubt_until;
+    } else {
+        unmade(step);
+    }
 }
 
 fn unmade(step: &mut Step) {

@@ -21,6 +21,8 @@ pub(crate) struct Journal {
     /// The document as it was last written.
     saved: Json,
     pub(crate) doc: OperationDoc,
+    /// True once the lease of the operation was held here.
+    pub(crate) led: bool,
     ears: Ears,
 }
 
@@ -43,6 +45,7 @@ impl Journal {
             version: 0,
             saved: Json::of(&doc)?,
             doc,
+            led: false,
             ears: Ears::default(),
         };
         journal.save().await
@@ -67,6 +70,7 @@ impl Journal {
             version: row.version,
             saved: Json::of(&doc)?,
             doc,
+            led: false,
             ears,
         })
     }

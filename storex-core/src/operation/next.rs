@@ -154,9 +154,9 @@ fn pursue(index: usize, step: &Step, known: Option<&Known>) -> Move {
     match (step.change, known) {
         (Change::Bring, Some(Known::Seen(Seen::Ours { found, complete: true }))) => Move::Settle(index, Some(found.clone())),
         (Change::Bring, Some(Known::Seen(seen @ Seen::Foreign(_)))) => Move::Turn(ErrorRecord::from(&in_the_way(step, seen))),
-        (Change::Remove, Some(Known::Seen(Seen::Absent | Seen::Foreign(_)))) => Move::Settle(index, None),
-        // Nothing was sent yet, or what is there is not what is wanted: the same effect again, under the same mark.
-        (_, Some(Known::Untouched | Known::Seen(_))) => effect,
+        // A removal looks itself, and knows what an absence is worth. Else nothing was sent yet, or what is there is not what is wanted: the same
+        // effect again, under the same mark.
+        (Change::Remove, _) | (_, Some(Known::Untouched | Known::Seen(_))) => effect,
         _ => Move::Look(index),
     }
 }
@@ -211,6 +211,10 @@ fn sweep(index: usize, step: &Step, known: Option<&Known>, now: Timestamp) -> Op
     let until = step.doubt_until?;
     if until > now {
         return Some(Move::Wait(until));
+    }
+    if step.values().is_some_and(|values| values.from.is_some()) {
+        // Whether the value before stands, bringing it back tells: it changes nothing where it does.
+        return Some(Move::Revert(index));
     }
     Some(match known {
         Some(Known::Seen(Seen::Absent | Seen::Foreign(_))) => Move::Clear(index),

@@ -85,7 +85,7 @@ impl<'a> Run<'a> {
         if self.now() < self.renew_at {
             return Ok(false);
         }
-        let epoch = self.driver.lease(self.journal).await?;
+        let epoch = self.driver.lease(&self.journal.doc.id).await?;
         if epoch != self.epoch {
             // The lease was lost meanwhile and nobody took over: what was sent under the old epoch may be refused.
             tracing::warn!(operation = %self.journal.doc.id, "the lease ran out and was taken again");
@@ -123,9 +123,9 @@ impl<'a> Run<'a> {
         tokio::select! {
             biased;
             Some(outcome) = self.flight.next() => {
-                dirty |= self.fold(outcome);
+                dirty |= self.fold(not_stale(outcome)?);
                 while let Some(Some(outcome)) = futures::FutureExt::now_or_never(self.flight.next()) {
-                    dirty |= self.fold(outcome);
+                    dirty |= self.fold(not_stale(outcome)?);
                 }
             }
             () = nudged => dirty |= self.journal.refresh().await?,
@@ -210,6 +210,14 @@ impl<'a> Run<'a> {
     }
 }
 
+/// A call refused for its epoch says nothing of the step: somebody else drives the operation by now.
+fn not_stale(outcome: (usize, Timestamp, Report)) -> Result<(usize, Timestamp, Report)> {
+    match outcome.2.error() {
+        Some(error) if error.code() == Code::StaleEpoch => Err(Error::new(Code::StaleEpoch, error.message())),
+        _ => Ok(outcome),
+    }
+}
+
 /// The dependency behind a resource, as far as it has a circuit of its own: the edge, or a host. The repo has none: without it nothing goes on.
 fn dependency(key: &ResourceKey) -> Option<String> {
     match key.kind {
@@ -223,7 +231,8 @@ fn dependency(key: &ResourceKey) -> Option<String> {
 
 async fn perform(step: Move, subject: Step, scene: Scene, values: Intent) -> Report {
     let resource = implementation(subject.key.kind);
-    let found = subject.found.as_ref();
+    // What stood is gone once the step is undone: anything seen afterwards under our claim is a late effect of ours, whatever its id.
+    let found = subject.found.as_ref().filter(|_| subject.state != StepState::Undone);
     match step {
         Move::Bring(_) => Report::Brought(resource.bring(&scene, &values.spec, values.from.as_ref()).await),
         Move::Check(_) => Report::Checked(resource.bring(&scene, &values.spec, None).await.and_then(at_once)),

@@ -69,11 +69,16 @@ impl Resource for ClaimResource {
             repo.release(&held.namespace, &held.name, &held.owner).await?;
             return Ok(Removal::default());
         }
+        self.retract(scene, spec, None).await?;
+        Ok(Removal::default())
+    }
+
+    async fn retract(&self, scene: &Scene, spec: &ClaimSpec, _: Option<&ClaimSpec>) -> Result<()> {
         let owner = scene.operation.to_string();
         for name in &spec.candidates {
-            repo.release(&spec.namespace, name, &owner).await?;
+            scene.providers.repo.release(&spec.namespace, name, &owner).await?;
         }
-        Ok(Removal::default())
+        Ok(())
     }
 }
 

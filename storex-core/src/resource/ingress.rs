@@ -4,10 +4,11 @@
 //! stores. So no store costs a call.
 
 use super::{Removal, Resource, Scene, Seen};
-use crate::{IngressRule, Kind, Result, TunnelDocument, TunnelId};
+use crate::{Code, Error, IngressRule, Kind, Result, TunnelDocument, TunnelId};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
+use std::time::Duration;
 
 /// Our ingress rules.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +27,10 @@ impl Resource for IngressResource {
     type Spec = IngressSpec;
     type Found = u64;
 
+    fn late_effect_window(&self, providers: &super::Providers) -> Duration {
+        providers.domains.capabilities().late_effect_window
+    }
+
     async fn observe(&self, scene: &Scene, spec: &IngressSpec, _: Option<&u64>) -> Result<Seen<u64>> {
         let (version, document) = match scene.providers.tunnel.load(&spec.tunnel).await {
             Err(error) if error.kind() == Kind::NotFound => return Ok(Seen::Absent),
@@ -38,15 +43,22 @@ impl Resource for IngressResource {
         Ok(Seen::Absent)
     }
 
-    async fn bring(&self, scene: &Scene, spec: &IngressSpec, _: Option<&IngressSpec>) -> Result<u64> {
-        let (version, mut document) = scene.providers.tunnel.load(&spec.tunnel).await?;
+    /// Where other rules are known to stand, a read that shows the wanted ones already may lag behind: the write tells, by its version.
+    async fn bring(&self, scene: &Scene, spec: &IngressSpec, from: Option<&IngressSpec>) -> Result<u64> {
+        let (version, mut document) = match scene.providers.tunnel.load(&spec.tunnel).await {
+            // A step before made or found the tunnel: a read that does not show it lags behind.
+            Err(error) if error.kind() == Kind::NotFound => {
+                return Err(Error::new(Code::Unavailable, "the tunnel is not shown yet").caused_by(error));
+            }
+            other => other?,
+        };
         let mut ingress = foreign(&document, &spec.rules);
         ingress.extend(spec.rules.iter().cloned());
-        if document.ingress == ingress {
+        if document.ingress == ingress && from.is_none_or(|from| from.rules == spec.rules) {
             return Ok(version);
         }
         document.ingress = ingress;
-        scene.providers.tunnel.store(&scene.cx, &spec.tunnel, &document, version).await
+        store(scene, spec, &document, version).await
     }
 
     async fn remove(&self, scene: &Scene, spec: &IngressSpec, _: Option<&u64>) -> Result<Removal> {
@@ -60,8 +72,18 @@ impl Resource for IngressResource {
         document.ingress = foreign(&document, &spec.rules);
         // A document must end in a rule that matches everything.
         document.ingress.push(IngressRule { hostname: None, service: "http_status:404".to_owned(), rest: Map::new() });
-        scene.providers.tunnel.store(&scene.cx, &spec.tunnel, &document, version).await?;
+        store(scene, spec, &document, version).await?;
         Ok(Removal::default())
+    }
+}
+
+/// Writes the document. Somebody else's write in between is no refusal: the next try reads it.
+async fn store(scene: &Scene, spec: &IngressSpec, document: &TunnelDocument, version: u64) -> Result<u64> {
+    match scene.providers.tunnel.store(&scene.cx, &spec.tunnel, document, version).await {
+        Err(error) if error.code() == Code::VersionConflict => {
+            Err(Error::new(Code::Unavailable, "the tunnel's configuration changed meanwhile").caused_by(error))
+        }
+        other => other,
     }
 }
 

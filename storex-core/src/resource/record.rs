@@ -41,7 +41,11 @@ impl Resource for RecordResource {
 
     async fn bring(&self, scene: &Scene, spec: &RecordRow, from: Option<&RecordRow>) -> Result<()> {
         let expected = match scene.providers.repo.get(spec.table, &spec.id).await? {
-            None => Expected::Absent,
+            None if from.is_none() => Expected::Absent,
+            // What was to be changed is gone: making it anew would bring back what another driver has taken away.
+            None => {
+                return Err(Error::new(Code::VersionConflict, format!("the document {}/{} is gone", spec.table, spec.id)));
+            }
             Some(row) if matches(&row, spec) => return Ok(()),
             Some(row) if from.is_some_and(|from| matches(&row, from)) => Expected::Version(row.version),
             Some(_) => {
@@ -61,6 +65,14 @@ impl Resource for RecordResource {
             scene.providers.repo.delete(spec.table, &spec.id, row.version).await?;
         }
         Ok(Removal::default())
+    }
+
+    async fn retract(&self, scene: &Scene, spec: &RecordRow, from: Option<&RecordRow>) -> Result<()> {
+        match (scene.providers.repo.get(spec.table, &spec.id).await?, from) {
+            (Some(row), None) if matches(&row, spec) => scene.providers.repo.delete(spec.table, &spec.id, row.version).await,
+            (Some(row), Some(from)) if matches(&row, spec) => self.bring(scene, from, Some(spec)).await.map(drop),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -70,13 +70,14 @@ impl Resource for RecordsResource {
         scene.providers.domains.ensure_records(&scene.cx, &spec.zone, &spec.records).await
     }
 
-    async fn remove(&self, scene: &Scene, spec: &RecordsSpec, _: Option<&Vec<RecordFacts>>) -> Result<Removal> {
+    async fn remove(&self, scene: &Scene, spec: &RecordsSpec, found: Option<&Vec<RecordFacts>>) -> Result<Removal> {
         // A fresh read shows our mark; only then, and only by id, is anything removed.
         let ids: Vec<_> = owned(scene, spec).await?.into_iter().map(|record| record.id).collect();
+        let unseen = found.into_iter().flatten().any(|known| !ids.contains(&known.id));
         if !ids.is_empty() {
             scene.providers.domains.remove(&scene.cx, &DomainObject::Records { zone: spec.zone.clone(), ids }).await?;
         }
-        Ok(Removal::default())
+        Ok(Removal::nothing_seen(unseen))
     }
 }
 

@@ -68,15 +68,18 @@ impl Resource for ZoneResource {
     async fn remove(&self, scene: &Scene, spec: &ZoneSpec, found: Option<&ZoneFacts>) -> Result<Removal> {
         let domains = &scene.providers.domains;
         let Some(zone) = domains.find_zone(&spec.name).await? else {
-            return Ok(Removal::default());
+            return Ok(Removal::nothing_seen(found.is_some()));
         };
         if found.is_some_and(|known| known.id != zone.id) {
-            return Ok(Removal { debt: Some(format!("the zone {} is not the one storex made; it was left alone", spec.name)) });
+            return Ok(Removal::left(format!("the zone {} is not the one storex made; it was left alone", spec.name)));
         }
         if zone.status == ZoneStatus::Active {
-            return Ok(Removal { debt: Some(format!("the zone {} is active; it was left in the account", spec.name)) });
+            return Ok(Removal::left(format!("the zone {} is active; it was left in the account", spec.name)));
         }
-        let records = domains.list_records(&zone.id, None).await?;
+        let records = match domains.list_records(&zone.id, None).await {
+            Err(error) if error.kind() == Kind::NotFound => return Ok(Removal::nothing_seen(true)),
+            other => other?,
+        };
         let instance = &scene.cx.mark.instance;
         let ours = |comment: &str| comment.parse::<Mark>().is_ok_and(|mark| mark.instance == *instance);
         if let Some(foreign) = records.iter().find(|record| !record.comment.as_deref().is_some_and(ours)) {
@@ -84,7 +87,7 @@ impl Resource for ZoneResource {
                 "the zone {} holds records storex did not make ({} {}); it was left in the account",
                 spec.name, foreign.record_type, foreign.name
             );
-            return Ok(Removal { debt: Some(what) });
+            return Ok(Removal::left(what));
         }
         domains.remove(&scene.cx, &DomainObject::Zone(zone.id)).await?;
         Ok(Removal::default())

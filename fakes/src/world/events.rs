@@ -1,0 +1,36 @@
+//! What happens in the world beside a call.
+
+use crate::{Event, FaultScript, MemoryDomains, MemoryHost};
+use storex_core::{Hostname, RecordFacts, RecordSpec, RecordType};
+
+/// Lets the events of this script happen to these twins.
+pub(super) fn listen(script: &FaultScript, primary: &Hostname, domains: &MemoryDomains, host: &MemoryHost) {
+    let (primary, domains, host) = (primary.clone(), domains.clone(), host.clone());
+    script.on_event(move |event| {
+        let zones = domains.zones().into_iter().filter(|zone| zone.name != primary);
+        let ours = |record: &RecordFacts| record.comment.as_deref().is_some_and(|comment| comment.starts_with("storex/1 "));
+        match event {
+            // Everything the ledger acknowledged is there again before the agent answers.
+            Event::HostRestart => {}
+            Event::HostRollback => host.roll_back(),
+            Event::RecordAdded => {
+                for zone in zones {
+                    let record = RecordSpec {
+                        record_type: RecordType::Txt,
+                        name: format!("somebody.{}", zone.name),
+                        content: "somebody was here".to_owned(),
+                        proxied: false,
+                    };
+                    // The zone was listed above.
+                    drop(domains.insert_foreign_record(&zone.id, &record));
+                }
+            }
+            Event::RecordsRemoved => zones.for_each(|zone| domains.take_records(&zone.id, ours)),
+            Event::ZonesRemoved => {
+                for zone in zones.filter(|zone| domains.records(&zone.id).iter().all(ours)) {
+                    domains.take_zone(&zone.id);
+                }
+            }
+        }
+    });
+}

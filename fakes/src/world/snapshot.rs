@@ -1,0 +1,46 @@
+//! A world as it stood, from which others begin.
+
+use super::World;
+use crate::{MemoryClock, MemoryDomains, MemoryHost, MemoryStores, MemoryTunnels, Sentinels};
+use jiff::Timestamp;
+use std::sync::Arc;
+use storex_core::{Clock, Hostname};
+
+/// A world as it stood. Cheap to begin from; shared between threads.
+#[derive(Debug)]
+pub struct Snapshot {
+    stores: MemoryStores,
+    domains: MemoryDomains,
+    tunnels: MemoryTunnels,
+    host: MemoryHost,
+    sentinels: Sentinels,
+    primary: Hostname,
+    at: Timestamp,
+}
+
+impl World {
+    /// This world as it stands: twins, time and guarded sentinels. Scripts, messages and controllers do not belong to it.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            stores: self.stores.fork(self.clock()),
+            domains: self.domains.fork(),
+            tunnels: self.tunnels.fork(),
+            host: self.host.fork(self.clock()),
+            sentinels: self.wires.sentinels(),
+            primary: self.primary.clone(),
+            at: self.clock.now(),
+        }
+    }
+
+    /// A world of its own that begins as that one stood, at the same time, without leases.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let clock = MemoryClock::at(snapshot.at);
+        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+        let stores = snapshot.stores.fork(Arc::clone(&shared));
+        stores.void_leases();
+        let host = snapshot.host.fork(shared);
+        let world = Self::over(clock, snapshot.primary.clone(), stores, snapshot.domains.fork(), snapshot.tunnels.fork(), host);
+        world.wires.guard(snapshot.sentinels.clone());
+        world
+    }
+}

@@ -1,0 +1,175 @@
+//! Reads that lag behind, effects that land late and documents that are gone: what an operation may not conclude from them.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::time::Duration;
+use storex_core::operation::OperationState;
+use storex_core::{Code, Controller, CreateStoreRequest, OperationId};
+use storex_fakes::{Allowance, Event, Fault, FaultRule, When, World};
+
+const DAY: Duration = Duration::from_hours(24);
+
+fn request() -> CreateStoreRequest {
+    let body = serde_json::json!({
+        "username": "oceanbreeze", "domain": "oceanbreezestore.com",
+        "storeDetails": { "owner": "John Smith", "email": "john@example-mail.com" }
+    });
+    CreateStoreRequest::from_json(&body).unwrap()
+}
+
+/// A world at whose edge effects land up to a minute late, with a controller whose platform stands.
+async fn world() -> (World, Controller) {
+    let mut world = World::new().unwrap();
+    world.domains = world.domains.with_late_effect_window(Duration::from_mins(1));
+    let controller = world.ready_controller().await.unwrap();
+    (world, controller)
+}
+
+/// Creates a store that cannot succeed; answers how its operation ended.
+async fn fail_to_create(world: &World, controller: &Controller) -> OperationState {
+    world.script.add(FaultRule::next("repo.put", "outbox/", When::Before, Fault::Refuse(Code::Corrupt)));
+    let operation: OperationId = match controller.create_store(&request()).await {
+        Ok((_, operation)) => operation,
+        Err(error) => error.context().find(|(key, _)| *key == "operation").map(|(_, id)| id.parse().unwrap()).unwrap(),
+    };
+    controller.wait_operation(&operation, DAY).await.unwrap().state
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_lags_behind_the_creation_does_not_leave_the_zone_or_its_records_behind() {
+    for read in ["domains.find_zone", "domains.list_records"] {
+        let (world, controller) = world().await;
+        // The first look of the way back; the way there has looked for the zone once.
+        let nth = if read == "domains.find_zone" { 2 } else { 1 };
+        world.script.add(FaultRule { nth, ..FaultRule::next(read, "", When::Before, Fault::Stale) });
+        assert_eq!(fail_to_create(&world, &controller).await, OperationState::RolledBack);
+        assert_eq!(world.script.rules().iter().map(|rule| rule.fired).collect::<Vec<_>>(), [1, 1], "{read}");
+        assert_eq!(world.judge(Allowance::default()).await, Vec::<String>::new(), "{read}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_that_somebody_removes_between_two_reads_is_gone_and_no_failure() {
+    let (world, controller) = world().await;
+    world.script.add(FaultRule {
+        nth: 2,
+        ..FaultRule::next("domains.list_records", "", When::Before, Fault::Event(Event::ZonesRemoved))
+    });
+    assert_eq!(fail_to_create(&world, &controller).await, OperationState::RolledBack);
+    assert_eq!(world.judge(Allowance::default()).await, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn ingress_rules_that_land_late_are_taken_back_before_the_way_back_ends() {
+    let (world, controller) = world().await;
+    world.script.add(FaultRule::next("tunnel.store", "", When::Before, Fault::Late(45)));
+    world.script.add(FaultRule::next("tunnel.store", "", When::Before, Fault::Refuse(Code::CloudflareRefused)));
+    controller.ensure_platform("http://localhost:3001").await.unwrap_err();
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    assert_eq!(world.judge(Allowance::default()).await, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_refusal_of_a_good_token_does_not_stop_a_deletion() {
+    let (world, controller) = world().await;
+    let (created, operation) = controller.create_store(&request()).await.unwrap();
+    controller.wait_operation(&operation, DAY).await.unwrap();
+    world.script.add(FaultRule::next("domains.remove", "", When::Before, Fault::Denied));
+    let deletion = controller.delete_store(&created.store_id).await.unwrap();
+    assert_eq!(controller.wait_operation(&deletion, DAY).await.unwrap().state, OperationState::Succeeded);
+    assert_eq!(world.judge(Allowance::default()).await, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_for_good_while_deleting_waits_for_an_operator_and_keeps_the_claims() {
+    let (world, controller) = world().await;
+    let (created, operation) = controller.create_store(&request()).await.unwrap();
+    controller.wait_operation(&operation, DAY).await.unwrap();
+    world.script.add(FaultRule::next("host.withdraw", "", When::Before, Fault::Refuse(Code::Corrupt)).forever());
+    let deletion = controller.delete_store(&created.store_id).await.unwrap();
+    assert_eq!(controller.wait_operation(&deletion, DAY).await.unwrap().state, OperationState::Poisoned);
+    assert!(world.store_traces().iter().any(|trace| trace.starts_with("claim username/")));
+    let judged = world.judge(Allowance { poisoned: true, ..Allowance::default() }).await;
+    assert_eq!(judged, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn settling_happens_only_when_an_effect_was_in_doubt() {
+    let mut times = Vec::new();
+    for doubt in [false, true] {
+        let (world, controller) = world().await;
+        world.host.silence("oceanbreeze");
+        if doubt {
+            world.script.add(FaultRule::next("domains.ensure_zone", "", When::Before, Fault::Unclear));
+        }
+        let begun = world.clock().now();
+        assert_eq!(fail_to_create(&world, &controller).await, OperationState::RolledBack);
+        assert_eq!(world.judge(Allowance::default()).await, Vec::<String>::new());
+        times.push(world.clock().now().duration_since(begun).unsigned_abs());
+    }
+    let [sure, doubted] = times.try_into().unwrap();
+    assert!(sure < Duration::from_secs(15) && doubted >= Duration::from_mins(1), "{sure:?} {doubted:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_that_lands_late_after_its_removal_is_removed_too() {
+    let (world, controller) = world().await;
+    world.script.add(FaultRule::next("domains.ensure_zone", "", When::Before, Fault::Late(45)));
+    // The zone is made by the second try and removed by the way back before the first one lands.
+    assert_eq!(fail_to_create(&world, &controller).await, OperationState::RolledBack);
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    assert_eq!(world.judge(Allowance::default()).await, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_that_was_overtaken_takes_back_what_its_last_calls_made() {
+    for call in ["repo.claim", "repo.put"] {
+        let (world, first) = world().await;
+        drop(first);
+        let stopped = world.start(world.parts()).await.unwrap();
+        assert!(stopped.controller.adopt_platform().await.unwrap());
+        let subject = if call == "repo.claim" { "username/" } else { "domains/" };
+        world.script.add(FaultRule::next(call, subject, When::Before, Fault::Pause));
+        let asking = tokio::spawn({
+            let controller = stopped.controller.clone();
+            async move { controller.create_store(&request()).await }
+        });
+        world.script.struck(0).await;
+        tokio::time::sleep(Duration::from_secs(16)).await;
+        let next = world.start(world.parts()).await.unwrap();
+        world.script.add(FaultRule::next("host.apply", "", When::Before, Fault::Refuse(Code::HostRefused)));
+        next.controller.resume().await.unwrap();
+        tokio::time::sleep(Duration::from_mins(5)).await;
+        stopped.gate.resume();
+        tokio::time::sleep(Duration::from_mins(5)).await;
+        assert!(asking.await.unwrap().is_err());
+        assert_eq!(world.judge(Allowance::default()).await, Vec::<String>::new(), "{call}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_stopped_before_its_lease_reads_the_journal_under_it() {
+    let (world, first) = world().await;
+    first.stop().await;
+    world.void_leases();
+    let begun = world.start(world.parts()).await.unwrap();
+    world.script.add(FaultRule { nth: 3, ..FaultRule::next("repo.put", "operations/", When::Before, Fault::Crash) });
+    let asking = tokio::spawn({
+        let controller = begun.controller.clone();
+        async move { controller.ensure_platform("http://localhost:3001").await }
+    });
+    world.script.struck(0).await;
+    asking.abort();
+    begun.controller.stop().await;
+    world.void_leases();
+    let stopped = world.start(world.parts()).await.unwrap();
+    world.script.add(FaultRule::next("repo.acquire", "", When::Before, Fault::Pause));
+    world.script.add(FaultRule::next("repo.put", "platform/", When::Before, Fault::Refuse(Code::Corrupt)));
+    stopped.controller.resume().await.unwrap();
+    world.script.struck(1).await;
+    let next = world.start(world.parts()).await.unwrap();
+    next.controller.resume().await.unwrap();
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    stopped.gate.resume();
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    assert_eq!(world.judge(Allowance::default()).await, Vec::<String>::new());
+}

@@ -1,0 +1,129 @@
+//! The workflows under test: the world each begins in and the request that starts it.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+use storex_core::{Controller, CreateStoreRequest, Error, Settings};
+use storex_fakes::{Parts, Sentinels, Snapshot, World};
+
+/// Longest time after a call's deadline at which an effect of the edge lands.
+const LATE_EFFECTS: Duration = Duration::from_mins(1);
+
+/// A zone that is somebody else's.
+const FOREIGN: &str = "foreign-shop.com";
+
+/// Tries of a step before a workflow turns back.
+pub(crate) const TRIES: u32 = 3;
+
+/// A workflow in one of its shapes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Workflow {
+    CreateCustom,
+    CreateSystem,
+    DeleteCustom,
+    DeleteSystem,
+    /// The platform, from nothing.
+    Platform,
+    /// The platform that stands, when the router moved.
+    PlatformMoves,
+    /// A create whose zone is somebody else's: it must turn back. A control, not part of the matrix.
+    CreateForeign,
+}
+
+impl Workflow {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::CreateCustom, Self::CreateSystem, Self::DeleteCustom, Self::DeleteSystem, Self::Platform, Self::PlatformMoves];
+
+    /// Name of its flow in the journal.
+    pub(crate) fn flow(self) -> &'static str {
+        match self {
+            Self::CreateCustom | Self::CreateSystem | Self::CreateForeign => "create_store",
+            Self::DeleteCustom | Self::DeleteSystem => "delete_store",
+            Self::Platform | Self::PlatformMoves => "ensure_platform",
+        }
+    }
+
+    /// True when it never turns back.
+    pub(crate) fn forward_only(self) -> bool {
+        self.flow() == "delete_store"
+    }
+
+    fn request(self) -> CreateStoreRequest {
+        let domain = match self {
+            Self::CreateCustom | Self::DeleteCustom => Some("oceanbreezestore.com"),
+            Self::CreateForeign => Some(FOREIGN),
+            _ => None,
+        };
+        let body = serde_json::json!({
+            "username": "oceanbreeze", "domain": domain,
+            "storeDetails": { "owner": "John Smith", "email": "john@example-mail.com" }
+        });
+        CreateStoreRequest::from_json(&body).unwrap()
+    }
+
+    /// Sends the request. What it answers is judged elsewhere; here only the world counts.
+    pub(crate) async fn act(self, controller: Controller) -> Result<(), Error> {
+        match self {
+            Self::CreateCustom | Self::CreateSystem | Self::CreateForeign => {
+                controller.adopt_platform().await?;
+                controller.create_store(&self.request()).await.map(|_| ())
+            }
+            Self::DeleteCustom | Self::DeleteSystem => {
+                let stores = controller.list_stores(1, None).await?.stores;
+                match stores.first() {
+                    Some(store) => controller.delete_store(&store.created.store_id).await.map(|_| ()),
+                    None => Ok(()),
+                }
+            }
+            Self::Platform => controller.ensure_platform("http://localhost:3000").await,
+            Self::PlatformMoves => controller.ensure_platform("http://localhost:3001").await,
+        }
+    }
+
+    /// The world it begins in, made once.
+    pub(crate) fn base(self) -> &'static Snapshot {
+        static BASES: [OnceLock<Snapshot>; 7] = [const { OnceLock::new() }; 7];
+        let place = Self::ALL.iter().position(|one| *one == self);
+        BASES[place.unwrap_or(Self::ALL.len())].get_or_init(|| runtime().block_on(self.prepare()))
+    }
+
+    async fn prepare(self) -> Snapshot {
+        let mut world = World::new().unwrap();
+        world.domains = world.domains.with_late_effect_window(LATE_EFFECTS);
+        let process = world.start(world.parts()).await.unwrap();
+        if self != Self::Platform {
+            process.controller.ensure_platform("http://localhost:3000").await.unwrap();
+        }
+        world.plant_sentinels("storex-main-tunnel").await.unwrap();
+        if self == Self::CreateForeign {
+            let zone = world.domains.insert_foreign_zone(&FOREIGN.parse().unwrap());
+            world.wires.guard(Sentinels { zones: vec![zone], ..Sentinels::default() });
+        }
+        if self.forward_only() {
+            let (created, operation) = process.controller.create_store(&self.request()).await.unwrap();
+            assert!(process.controller.wait_operation(&operation, Duration::from_hours(1)).await.unwrap().done);
+            assert_eq!(process.controller.get_store(&created.store_id).await.unwrap().created.store_id, created.store_id);
+        }
+        assert_eq!(world.judge(storex_fakes::Allowance::default()).await, Vec::<String>::new());
+        world.snapshot()
+    }
+}
+
+/// Settings under which a scenario takes little virtual time and few calls.
+pub(crate) fn settings(world: &World) -> Settings {
+    let mut settings = world.settings();
+    settings.effect_limit = Duration::from_secs(5);
+    // Shorter than an effect, as in production: a process that took over meets effects that are still on their way.
+    settings.lease = Duration::from_secs(3);
+    settings.tries = TRIES;
+    settings
+}
+
+/// The parts of a sound controller.
+pub(crate) fn parts(world: &World) -> Parts {
+    Parts { settings: settings(world), ..world.parts() }
+}
+
+/// A runtime whose time is virtual.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+}
