@@ -39,6 +39,8 @@ fn a_provider_outside_the_workspace_builds_on_its_own_lock_file_and_keeps_every_
     ];
     let output = process::run("cargo", &arguments, &folder).unwrap();
     let (printed, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let stale = "its lock file follows the workspace's: cp Cargo.lock examples/outside-provider/ && cd examples/outside-provider && cargo metadata --offline";
+    assert!(!errors.contains("because --locked was passed"), "{errors}\n{stale}");
     assert!(output.status.success(), "{printed}\n{errors}");
     let all = format!("outside-provider: {} laws kept", store_repo::laws().len());
     assert!(printed.lines().any(|line| line == all), "it did not sit all laws there are ({all}):\n{printed}");
