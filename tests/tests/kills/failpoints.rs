@@ -68,6 +68,13 @@ fn cloud_calls(phase: Phase) -> &'static [(&'static str, &'static str, u32)] {
     }
 }
 
+/// Calls to Cloudflare by which the very first start makes the platform, in their order.
+pub(crate) const PLATFORM: [(&str, &str); 3] = [
+    ("POST", "/accounts/{account}/cfd_tunnel"),
+    ("POST", BATCH),
+    ("PUT", "/accounts/{account}/cfd_tunnel/{tunnel}/configurations"),
+];
+
 /// Calls to the repository: name, subject, the how-many-th.
 fn repo_calls(phase: Phase) -> &'static [(&'static str, &'static str, u32)] {
     match phase {

@@ -3,7 +3,7 @@
 use super::foreign::{self, APP, FILE, FOLDER};
 use super::outside::visit;
 use super::repo::Copy;
-use super::world::{FIRST_STORE_PORT, STORE_PORTS, World, until};
+use super::world::{World, until};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -139,7 +139,7 @@ impl Judge<'_> {
         self.same("living processes in store directories", &living.map(u64::from).collect(), &pids);
         let port = |row: &&Value| Some((text(&row["name"]), text(&row["pm2_env"]["env"]["PORT"]).parse().ok()?));
         let ports: BTreeMap<String, u64> = ours.iter().filter_map(port).collect();
-        let range = FIRST_STORE_PORT..FIRST_STORE_PORT + STORE_PORTS;
+        let range = self.world.store_ports.clone();
         let used: BTreeSet<u64> = proc::ports_in_use().into_iter().filter(|port| range.contains(port)).map(u64::from).collect();
         self.same("ports in use", &used, &ports.values().copied().collect());
         ports
@@ -238,8 +238,7 @@ impl Judge<'_> {
                 self.same(&format!("{namespace} {name} is free"), &free, &!alive.contains(user));
             }
         }
-        let taken = (FIRST_STORE_PORT..FIRST_STORE_PORT + STORE_PORTS)
-            .filter(|port| !copy.is_free(self.world, "port:local", &port.to_string()));
+        let taken = self.world.store_ports.clone().filter(|port| !copy.is_free(self.world, "port:local", &port.to_string()));
         self.same("claimed ports", &taken.count(), &self.stores.len());
     }
 }

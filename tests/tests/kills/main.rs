@@ -12,6 +12,7 @@
 )]
 
 mod failpoints;
+mod first_start;
 mod foreign;
 mod gate;
 mod judge;

@@ -2,7 +2,7 @@
 
 use super::foreign::daemon;
 use super::judge::{breaches, domain_of};
-use super::world::{FIRST_STORE_PORT, PATIENCE, Role, STORE_PORTS, World};
+use super::world::{PATIENCE, Role, World};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -114,7 +114,7 @@ fn with_moved_file(world: &mut World, judge: &dyn Fn(&World) -> bool) -> bool {
 }
 
 fn with_port(world: &mut World, judge: &dyn Fn(&World) -> bool) -> bool {
-    let held = TcpListener::bind((Ipv4Addr::LOCALHOST, FIRST_STORE_PORT + STORE_PORTS - 1)).unwrap();
+    let held = TcpListener::bind((Ipv4Addr::LOCALHOST, world.store_ports.end - 1)).unwrap();
     let found = judge(world);
     drop(held);
     found
@@ -144,7 +144,7 @@ fn with_route(world: &mut World, judge: &dyn Fn(&World) -> bool) -> bool {
     let text = fs::read_to_string(&path).unwrap();
     let more = text.replace(
         "map $host $storex_upstream {\n    default \"\";\n",
-        "map $host $storex_upstream {\n    default \"\";\n    leftover.storex.com 127.0.0.1:27039;\n",
+        "map $host $storex_upstream {\n    default \"\";\n    leftover.storex.com 127.0.0.1:24999;\n",
     );
     assert_ne!(more, text);
     atomic::write(&path, more.as_bytes(), 0o600, None).unwrap();

@@ -1,6 +1,6 @@
 //! The repository as it lies on disk: a copy of its file is opened, so that the one under test mends itself.
 
-use super::world::World;
+use super::world::{World, until};
 use serde_json::Value;
 use std::fs;
 use std::sync::Arc;
@@ -13,11 +13,13 @@ pub(crate) struct Copy {
 }
 
 impl Copy {
-    /// Copies the file as it is now.
+    /// Copies the file as it is now. A copy that was made while somebody wrote is damaged and made again.
     pub(crate) fn of(world: &World) -> Self {
         let path = world.scratch("copy.redb");
-        fs::copy(world.data.join("storex.redb"), &path).unwrap();
-        let repo = world.runtime.block_on(async { RedbStores::open(&path, Arc::new(SystemClock)) }).unwrap();
+        let repo = until("a copy of the repository opens", || {
+            fs::copy(world.data.join("storex.redb"), &path).unwrap();
+            world.runtime.block_on(async { RedbStores::open(&path, Arc::new(SystemClock)) }).ok()
+        });
         Self { repo }
     }
 

@@ -197,6 +197,8 @@ fn after_kill_9_every_store_is_wholly_there_or_wholly_gone() {
     let seed = setting("STOREX_KILLS_SEED").unwrap_or(SEED);
     let began = now();
     let mut run = Run { world: World::start(), figures: Figures::default(), used: BTreeSet::new() };
+    run.world.spawn(Role::Controller);
+    run.world.await_ready(Role::Controller);
     assert_eq!(breaches(&run.world, &run.used), Vec::<String>::new(), "before the first kill");
     for (number, point) in plan(kills, &mut Seed(seed)).iter().enumerate() {
         run.round(number, point);

@@ -9,6 +9,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
@@ -18,10 +19,8 @@ use storex_server::ApiToken;
 use storex_tests::installation::{Failure, directory, free_port};
 use storex_tests::process::{self, living_in};
 
-/// First of the ports stores listen on.
-pub(crate) const FIRST_STORE_PORT: u16 = 27_000;
-/// How many of them there are.
-pub(crate) const STORE_PORTS: u16 = 40;
+/// How many ports stores may listen on.
+const STORE_PORTS: u16 = 40;
 /// How long is waited for what must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
 
@@ -49,12 +48,24 @@ pub(crate) struct World {
     pub(crate) gate: Gate,
     pub(crate) cloud: Cloud,
     pub(crate) router: u16,
+    /// Ports stores may listen on.
+    pub(crate) store_ports: Range<u16>,
     pub(crate) foreign: Foreign,
     pub(crate) runtime: tokio::runtime::Runtime,
     controller: u16,
     agent: u16,
     token: String,
     running: BTreeMap<Role, Running>,
+}
+
+/// Ports nothing listens on, below those the kernel gives out; two runs at once begin to look at different places.
+fn free_block() -> Range<u16> {
+    let blocks = (24_000..29_000_u16).step_by(STORE_PORTS.into()).map(|first| first..first + STORE_PORTS);
+    let mut blocks: Vec<Range<u16>> = blocks.collect();
+    let first = usize::try_from(std::process::id()).unwrap() % blocks.len();
+    blocks.rotate_left(first);
+    let used = storex_agent::proc::ports_in_use();
+    blocks.into_iter().find(|block| block.clone().all(|port| !used.contains(&port))).unwrap()
 }
 
 /// The time now.
@@ -83,7 +94,7 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 impl World {
-    /// Starts everything, with the foreign objects in place before the agent starts.
+    /// Starts simulator and agent and puts the foreign objects in place. The controller never ran: the platform does not stand.
     pub(crate) fn start() -> Self {
         let dir = directory().unwrap();
         let data = dir.path().join("data");
@@ -95,6 +106,7 @@ impl World {
             gate: Gate::open(agent),
             cloud: Cloud { port: free_port().unwrap(), token: String::new() },
             router: free_port().unwrap(),
+            store_ports: free_block(),
             controller: free_port().unwrap(),
             foreign: Foreign::default(),
             runtime: tokio::runtime::Runtime::new().unwrap(),
@@ -110,16 +122,13 @@ impl World {
         token.trim().clone_into(&mut world.cloud.token);
         world.spawn(Role::Agent);
         world.await_ready(Role::Agent);
-        world.spawn(Role::Controller);
-        world.await_ready(Role::Controller);
         world.foreign = Foreign::place(&world);
         world
     }
 
     fn arguments(&self, role: Role) -> Vec<String> {
         let core = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("examples/store-core");
-        let last = FIRST_STORE_PORT + STORE_PORTS - 1;
-        let stores = format!("--store-ports={FIRST_STORE_PORT}-{last} --core={}", core.display());
+        let stores = format!("--store-ports={}-{} --core={}", self.store_ports.start, self.store_ports.end - 1, core.display());
         let (agent, router, simulator) = (self.agent, self.router, self.cloud.port);
         let ports = format!("--router-port={router} --simulator-port={simulator} --controller-port={}", self.controller);
         let words = match role {
@@ -151,16 +160,22 @@ impl World {
         began
     }
 
+    /// # Panics
+    /// When the process has ended, with the end of the log.
+    pub(crate) fn assert_runs(&mut self, role: Role) {
+        let ended = self.running.get_mut(&role).unwrap().child.try_wait().unwrap();
+        if ended.is_some() {
+            let log = std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+            let tail: Vec<&str> = log.lines().rev().take(15).collect();
+            assert!(ended.is_none(), "{role:?} ended with {ended:?}; its log backwards: {tail:#?}");
+        }
+    }
+
     /// Waits until a process says that it is ready; answers when it did.
     pub(crate) fn await_ready(&mut self, role: Role) -> Timestamp {
-        let running = self.running.get_mut(&role).unwrap();
-        let log = self.dir.path().join("log");
         until(&format!("{role:?} is ready"), || {
-            let ended = running.child.try_wait().unwrap();
-            let text = ended.map(|_| std::fs::read_to_string(&log).unwrap_or_default()).unwrap_or_default();
-            let tail: Vec<&str> = text.lines().rev().take(15).collect();
-            assert!(ended.is_none(), "{role:?} ended with {ended:?}; its log backwards: {tail:#?}");
-            *running.ready.lock().unwrap()
+            self.assert_runs(role);
+            *self.running[&role].ready.lock().unwrap()
         })
     }
 
@@ -249,7 +264,7 @@ impl Drop for World {
             }
         }
         if std::thread::panicking() {
-            let kept = self.dir.path().with_extension("kept");
+            let kept = self.dir.path().with_extension(format!("kept-{}", std::process::id()));
             let _ = std::fs::rename(self.dir.path(), &kept);
             println!("left for a look: {}", kept.display());
         }
