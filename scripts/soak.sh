@@ -44,9 +44,10 @@ if [ -e storex-core/tests/state_machine.rs ] || [ -d storex-core/tests/state_mac
 cargo test --workspace --locked --no-run "${tests[@]}" || true
 SECONDS=0
 
-part matrix 'soak: ' env STOREX_SOAK_MINUTES="$matrix_minutes" STOREX_SOAK_SEED="$seed" \
+part matrix 'soak: ' env STOREX_SOAK_MINUTES="$matrix_minutes" \
   cargo test --workspace --locked --test matrix -- --ignored soak --nocapture
-matrix=${part_line:-failed}
+matrix=${part_line#soak: }
+matrix=${matrix:-failed}
 
 machine=absent
 if [[ " ${tests[*]} " == *' state_machine '* ]]; then
@@ -56,7 +57,8 @@ fi
 
 part kills 'kills: ' env STOREX_KILLS="$kills" STOREX_KILLS_SEED="$seed" \
   cargo test --workspace --locked --test kills -- rounds:: --nocapture
-killed=${part_line:-failed}
+killed=${part_line#kills: }
+killed=${killed:-failed ($kills kills, seed $seed)}
 resumed=$(grep -o 'resume after kill -9.*' "$logs/kills.log" | tail -n 1 || true)
 
 spent=$(((SECONDS + 30) / 60))
@@ -64,7 +66,7 @@ verdict='0'
 [ "${#failures[@]}" -eq 0 ] || verdict="${#failures[@]}: $(printf '%s; ' "${failures[@]}")"
 [ -e "$ledger" ] || { echo "soak.sh: $ledger is missing" >&2; exit 1; }
 row() { local cell; for cell in "$@"; do printf '| %s ' "$(tr '\n|' '  ' <<<"$cell" | sed 's/ *$//')"; done; printf '|\n'; }
-row "$began" "$commit" "$spent of $minutes" "$seed" "$matrix" "$machine" "$killed; $resumed" "$verdict" | tee -a "$ledger"
+row "$began" "$commit" "$spent of $minutes" "$matrix" "$machine" "$killed; $resumed" "$verdict" | tee -a "$ledger"
 
 printf '\nsoak: %d minutes, %d failures; logs in %s\n' "$spent" "${#failures[@]}" "$logs"
 [ "${#failures[@]}" -eq 0 ]
