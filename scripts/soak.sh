@@ -18,7 +18,7 @@ mkdir -p "$logs"
 # Six tenths of the time for the matrix, the kills about three, the state machine what its cases need.
 matrix_minutes=$(((minutes * 6 + 9) / 10))
 cases=$((minutes * 300 > 3000 ? minutes * 300 : 3000))
-kills=$((minutes * 15 > 150 ? minutes * 15 : 150))
+kills=$((minutes * 8 > 150 ? minutes * 8 : 150))
 failures=()
 
 # Runs one part and keeps its whole output; $part_line is its line of figures, or what it said last.

@@ -106,8 +106,20 @@ fn repo_calls(phase: Phase) -> &'static [(&'static str, &'static str, u32)] {
     }
 }
 
-/// Every named point of a phase.
+/// Points that leave the removal of something at Cloudflare in doubt: it can take effect for as long as Cloudflare may work on it.
+pub(crate) fn in_doubt() -> Vec<Failpoint> {
+    let is_one = |point: &Failpoint| matches!(point.place, Place::Cloud(..));
+    [Phase::Delete, Phase::Unwind].into_iter().flat_map(every).filter(is_one).collect()
+}
+
+/// The named points of a phase but those [`in_doubt`].
 fn named(phase: Phase) -> Vec<Failpoint> {
+    let is_quick = |point: &Failpoint| phase == Phase::Create || !matches!(point.place, Place::Cloud(..));
+    every(phase).into_iter().filter(is_quick).collect()
+}
+
+/// Every named point of a phase.
+fn every(phase: Phase) -> Vec<Failpoint> {
     let one = |victim: Role, place: Place| Failpoint { phase, victims: vec![victim], place, again: None };
     let mut points = Vec::new();
     for when in ["before", "after"] {

@@ -25,6 +25,13 @@ pub(crate) struct Store {
     state: String,
 }
 
+impl Store {
+    /// Whether it is neither being made nor being removed.
+    pub(crate) fn is_active(&self) -> bool {
+        self.state == "active"
+    }
+}
+
 /// A look at the real world.
 pub(crate) struct Judge<'a> {
     world: &'a World,
