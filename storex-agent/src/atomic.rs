@@ -4,7 +4,7 @@
 //! A file is written beside its place, synced, given its owner and mode, renamed over the old one, and the directory is synced (rename(2),
 //! fsync(2)). A symbolic link at the place is replaced, never followed.
 
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
+use rustix::fs::{AtFlags, Dir, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::Write as _;
@@ -16,7 +16,7 @@ use storex_core::{Code, Error, Result};
 /// User and group a file or directory is given to; `None` leaves it to whoever writes it.
 pub type Owner = Option<(u32, u32)>;
 
-/// How every file under construction begins; a crash may leave some, which nothing reads.
+/// How every file under construction begins; a crash may leave some, which nothing reads and [`sweep`] removes.
 pub const UNFINISHED: &str = ".storex-new-";
 
 /// Puts `bytes` at `path`, with exactly this mode (the umask does not count) and owner.
@@ -64,6 +64,35 @@ pub fn place_at(folder: BorrowedFd<'_>, name: &str, bytes: &[u8], mode: u32, own
 /// `unavailable`.
 pub fn sync(folder: BorrowedFd<'_>) -> Result<()> {
     rustix::fs::fsync(folder).map_err(|errno| refused("cannot sync the directory", errno))
+}
+
+/// Removes the files that writers which crashed left under construction in a folder. Only for whoever alone writes there: the file of
+/// another writer at work would go too. Directories of such a name stay.
+///
+/// # Errors
+/// `unavailable` naming the path.
+pub fn sweep(path: &Path) -> Result<()> {
+    let folder = rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|errno| refused("cannot open the folder", errno));
+    folder.and_then(|folder| sweep_at(folder.as_fd())).map_err(|error| error.with("path", path.display()))
+}
+
+/// [`sweep`], in an open directory.
+///
+/// # Errors
+/// As [`sweep`], without the path.
+pub fn sweep_at(folder: BorrowedFd<'_>) -> Result<()> {
+    let unreadable = |errno| refused("cannot read the directory", errno);
+    for entry in Dir::read_from(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        if entry.file_name().to_bytes().starts_with(UNFINISHED.as_bytes()) {
+            match rustix::fs::unlinkat(folder, entry.file_name(), AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT | Errno::ISDIR) => {}
+                Err(errno) => return Err(refused("cannot remove an unfinished file", errno)),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Makes the directory, or brings an existing one to this mode and owner. Its parent must exist; a symbolic link is refused.
@@ -210,6 +239,20 @@ mod tests {
         }
         write(&folder.path().join("a"), b"x", 0o600, None).unwrap();
         assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"x");
+    }
+
+    #[test]
+    fn what_crashed_writers_left_is_swept_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["kept", ".storex", &format!("{UNFINISHED}1-0"), &format!("{UNFINISHED}99999-7")] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        fs::create_dir(folder.path().join(format!("{UNFINISHED}folder"))).unwrap();
+        sweep(folder.path()).unwrap();
+        let mut left = names(folder.path());
+        left.sort();
+        assert_eq!(left, [".storex", ".storex-new-folder", "kept"]);
+        assert!(sweep(&folder.path().join("absent")).is_err());
     }
 
     #[test]

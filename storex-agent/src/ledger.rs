@@ -60,6 +60,7 @@ impl Ledger {
     /// `corrupt` naming the file that cannot be understood; `unavailable` when the disk cannot be read or written.
     pub(crate) fn open(dir: &Path, now: Timestamp, keep: Duration) -> Result<Self> {
         atomic::make_dir(dir, 0o700, None)?;
+        atomic::sweep(dir)?;
         let is_new = !dir.join(FORMAT_FILE).exists();
         if is_new {
             atomic::write(&dir.join(FORMAT_FILE), FORMAT, PRIVATE, None)?;

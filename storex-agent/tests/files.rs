@@ -322,6 +322,18 @@ async fn what_a_crash_left_unfinished_is_gone_after_the_next_start_and_stores_st
     place.assert_outside_untouched();
 }
 
+#[tokio::test]
+async fn what_a_crash_left_unfinished_in_a_stores_directory_is_gone_once_it_is_ensured_again() {
+    let place = Place::new();
+    let package = package("ocean-12345");
+    place.open().ensure_tree(&cx("a.1f"), &package).await.unwrap();
+    let whole = entries(&place.store("ocean"));
+    fs::write(place.store("ocean").join(".storex-new-4711-3"), "half a mark").unwrap();
+    let files = place.open();
+    files.ensure_tree(&cx("a.1f"), &package).await.unwrap();
+    assert_eq!(entries(&place.store("ocean")), whole);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_keeps_swapping_its_folders_for_links_leads_nothing_outside() {
     let place = Place::new();

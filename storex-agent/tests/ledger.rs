@@ -47,6 +47,16 @@ async fn dies_at(script: &FaultScript, call: &str, when: When, work: impl Future
 }
 
 #[tokio::test]
+async fn what_a_crash_left_under_construction_beside_the_pages_is_gone_after_the_next_start() {
+    let machine = Machine::new();
+    machine.agent().await;
+    let unfinished = machine.ledger().join(".storex-new-4711-3");
+    fs::write(&unfinished, "half a page").unwrap();
+    machine.agent().await;
+    assert!(!unfinished.exists());
+}
+
+#[tokio::test]
 async fn a_create_that_dies_anywhere_converges_and_can_be_finished_and_undone() {
     for call in MAKING {
         for when in [When::Before, When::After] {

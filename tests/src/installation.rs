@@ -147,7 +147,11 @@ pub fn header(head: &str, name: &str) -> Option<String> {
     })
 }
 
-fn exchange(port: u16, text: &str) -> Result<(u16, String, String), Failure> {
+/// Sends a request's text to a loopback port and reads the answer to its end: status, head, body. The request must ask to close the connection.
+///
+/// # Errors
+/// When the connection fails or what comes back is no HTTP.
+pub fn exchange(port: u16, text: &str) -> Result<(u16, String, String), Failure> {
     let mut stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
     stream.set_read_timeout(Some(Duration::from_secs(90)))?;
     stream.write_all(text.as_bytes())?;

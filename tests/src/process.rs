@@ -45,6 +45,12 @@ pub fn tool_prefixes() -> Vec<PathBuf> {
     [Some(PathBuf::from("/opt/storex")), own].into_iter().flatten().collect()
 }
 
+/// A setting of a test run, such as how long it may take.
+#[expect(clippy::disallowed_methods, reason = "the module named in clippy's ban: tests read the environment here only")]
+pub fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
 /// Processes other than this one whose working directory or command line lies below `folder`.
 pub fn living_in(folder: &Path) -> Vec<u32> {
     let pids = std::fs::read_dir("/proc").into_iter().flatten().flatten();

@@ -1,17 +1,16 @@
 //! The journal file: one change per line, each flushed to the device before it counts.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::Path;
-use storex_core::{Claim, Code, Epoch, Error, Result, Table};
+use storex_core::{Claim, Code, Epoch, Error, Json, Result, Table};
 
 /// A change.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Entry {
-    Row { table: Table, id: String, version: u64, body: Value, indexes: BTreeMap<String, String>, nonce: String },
+    Row { table: Table, id: String, version: u64, body: Json, indexes: BTreeMap<String, String>, nonce: String },
     Gone { table: Table, id: String },
     Claimed(Claim),
     Released { namespace: String, name: String },

@@ -1,7 +1,5 @@
 //! The laws of `StoreHost` on the twin, and on twins with one defect each: every law must be failed by at least one of them.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends where it cannot go on")]
-
 use crate::tally::{Tally, on_a_runtime};
 use async_trait::async_trait;
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! Every trait's twin sits its laws, every law is failed by a broken twin, and `docs/laws.md` says the same.
 
-#![expect(clippy::expect_used, reason = "a test ends where it cannot go on")]
+#![expect(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends where it cannot go on")]
 
 mod domains;
 mod host;

@@ -1,7 +1,5 @@
 //! The laws of `ProcessSupervisor` on the twin, and on twins with one defect each: every law must be failed by at least one of them.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-
 use crate::tally::{Tally, on_a_runtime};
 use async_trait::async_trait;
 use std::collections::BTreeSet;

@@ -40,8 +40,9 @@ impl Tree {
         Ok(Self { marker, entry })
     }
 
-    /// Brings an open directory to what belongs in it, durably. The marker comes first, so that a directory left half-way says what it lacks.
+    /// Brings an open directory to what belongs in it, durably, and removes what a crash left under construction in it. The marker comes first, so that a directory left half-way says what it lacks.
     pub(super) fn put(&self, dir: BorrowedFd<'_>, readers: Owner, aside: BorrowedFd<'_>) -> Result<()> {
+        atomic::sweep_at(dir)?;
         clear(dir, marker::NAME, aside, false)?;
         atomic::place_at(dir, marker::NAME, self.marker.to_text()?.as_bytes(), 0o440, readers)?;
         clear(dir, ENTRY, aside, false)?;

@@ -67,6 +67,9 @@ impl Layout {
         ] {
             atomic::make_dir(&prefix.join(name), mode, owner)?;
         }
+        for folder in ["conf", "check/conf"] {
+            atomic::sweep(&prefix.join(folder))?;
+        }
         atomic::write(&prefix.join("conf/nginx.conf"), render::main(settings, Purpose::Serve)?.as_bytes(), 0o600, None)?;
         atomic::write(&prefix.join("check/conf/nginx.conf"), render::main(settings, Purpose::Trial)?.as_bytes(), 0o640, readers)?;
         let run = rustix::fs::open(prefix.join("run"), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())

@@ -5,6 +5,7 @@ use super::list::{self, Entry};
 use super::orphans::{self, family};
 use super::record::{Record, Records};
 use super::{DaemonSocket, Effect, Pm2Settings, check, daemon, home, logs, prepare};
+use crate::atomic;
 use crate::proc::{end_all, ports_in_use, start_ticks};
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -60,6 +61,7 @@ impl Pm2Processes {
         settings.check()?;
         home::make_folders(&settings)?;
         let lock = home::lock(&settings)?;
+        atomic::sweep(&settings.state_dir)?;
         let this = Self {
             socket: DaemonSocket::new(settings.rpc_socket(), settings.uid()),
             records: Records::new(&settings.state_dir),

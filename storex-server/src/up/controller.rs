@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Pause before something that is not there yet is asked again at the start.
 const START_PAUSE: Duration = Duration::from_secs(2);
+/// How long after its deadline a call to the simulator can still take effect. It drops a call whose caller is gone, and is on this machine.
+const SIMULATED_LATE_EFFECTS: Duration = Duration::from_secs(2);
 
 /// The control plane, running.
 pub(super) struct Role {
@@ -97,12 +99,13 @@ impl Role {
 }
 
 async fn discover(options: &UpOptions, edge: Edge, clock: &Arc<dyn Clock>) -> Result<CloudflareAccount> {
-    let client = CloudflareClient::builder()
+    let builder = CloudflareClient::builder()
         .base_url(edge.base_url)
         .token(edge.token)
         .loopback_only(edge.loopback_only)
-        .clock(Arc::clone(clock))
-        .build()?;
+        .clock(Arc::clone(clock));
+    let builder = if edge.loopback_only { builder.late_effect_window(SIMULATED_LATE_EFFECTS) } else { builder };
+    let client = builder.build()?;
     loop {
         match CloudflareAccount::discover(&client, &options.primary_domain).await {
             Err(error) if error.is_transient() => {

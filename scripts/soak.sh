@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# What does not fit CI, with fresh seeds: the fault matrix, the state machine, and real kills. Usage: soak.sh MINUTES (default 10).
+# Appends one row to docs/soak-ledger.md, also when something failed, and then ends non-zero.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+minutes=${1:-10}
+case "$minutes" in '' | *[!0-9]* | 0*) echo "soak.sh: MINUTES must be a whole number from 1, not '$minutes'" >&2; exit 2 ;; esac
+
+ledger=docs/soak-ledger.md
+began=$(date -u +%Y-%m-%dT%H:%MZ)
+commit=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+[ -z "$(git status --porcelain --untracked-files=no -- . ":!$ledger" 2>/dev/null)" ] || commit="$commit+changes"
+seed=$(od -An -N6 -tu8 /dev/urandom | tr -d ' ')
+logs=${CARGO_TARGET_DIR:-target}/soak/${began//:/}-$seed
+mkdir -p "$logs"
+
+# Six tenths of the time for the matrix, the kills about three, the state machine what its cases need.
+matrix_minutes=$(((minutes * 6 + 9) / 10))
+cases=$((minutes * 300 > 3000 ? minutes * 300 : 3000))
+kills=$((minutes * 8 > 150 ? minutes * 8 : 150))
+failures=()
+
+# Runs one part and keeps its whole output; $part_line is its line of figures, or what it said last.
+part() { # name, start of its line of figures, command...
+  local name=$1 figures=$2 log="$logs/$1.log" code=0
+  shift 2
+  printf '\n== soak, %s: %s\n' "$name" "$*"
+  "$@" >"$log" 2>&1 || code=$?
+  part_line=$(grep -o "$figures.*" "$log" | tail -n 1 || true)
+  if [ "$code" -ne 0 ]; then
+    tail -n 40 "$log"
+    failures+=("$name (exit $code): $(grep -m 1 -A 1 'panicked at\|^error' "$log" | tr '\n|' '  ' | cut -c1-300 || true)")
+  elif [ -z "$part_line" ]; then
+    failures+=("$name printed no figures")
+  fi
+  printf '%s\n' "${part_line:-no figures}"
+}
+
+scripts/install-host.sh
+tests=(--test matrix --test kills)
+if [ -e storex-core/tests/state_machine.rs ] || [ -d storex-core/tests/state_machine ]; then tests+=(--test state_machine); fi
+# Building takes none of the minutes; what does not build fails below and is written down.
+cargo test --workspace --locked --no-run "${tests[@]}" || true
+SECONDS=0
+
+part matrix 'soak: ' env STOREX_SOAK_MINUTES="$matrix_minutes" \
+  cargo test --workspace --locked --test matrix -- --ignored soak --nocapture
+matrix=${part_line#soak: }
+matrix=${matrix:-failed}
+
+machine=absent
+if [[ " ${tests[*]} " == *' state_machine '* ]]; then
+  part state-machine 'test result: ' env PROPTEST_CASES="$cases" cargo test --workspace --locked --test state_machine -- --nocapture
+  machine="$cases cases; ${part_line:-failed}"
+fi
+
+part kills 'kills: ' env STOREX_KILLS="$kills" STOREX_KILLS_SEED="$seed" \
+  cargo test --workspace --locked --test kills -- rounds:: --nocapture
+killed=${part_line#kills: }
+killed=${killed:-failed ($kills kills, seed $seed)}
+resumed=$(grep -o 'resume after kill -9.*' "$logs/kills.log" | tail -n 1 || true)
+
+spent=$(((SECONDS + 30) / 60))
+verdict='0'
+[ "${#failures[@]}" -eq 0 ] || verdict="${#failures[@]}: $(printf '%s; ' "${failures[@]}")"
+[ -e "$ledger" ] || { echo "soak.sh: $ledger is missing" >&2; exit 1; }
+row() { local cell; for cell in "$@"; do printf '| %s ' "$(tr '\n|' '  ' <<<"$cell" | sed 's/ *$//')"; done; printf '|\n'; }
+row "$began" "$commit" "$spent of $minutes" "$matrix" "$machine" "$killed; $resumed" "$verdict" | tee -a "$ledger"
+
+printf '\nsoak: %d minutes, %d failures; logs in %s\n' "$spent" "${#failures[@]}" "$logs"
+[ "${#failures[@]}" -eq 0 ]
