@@ -1,12 +1,17 @@
 //! The platform: what must stand before stores are made.
 
 use super::Controller;
-use crate::operation::{OperationState, OperationView};
+use crate::operation::{OPEN, OperationDoc, OperationState, OperationView};
 use crate::record::{PLATFORM, PlatformRecord, decode};
 use crate::workflow::{EnsurePlatform, PlatformParams};
-use crate::{Code, Error, Json, Result, Table};
+use crate::{Code, Error, Json, OperationId, Page, Query, Result, Table};
 use serde::Serialize;
 use std::sync::PoisonError;
+
+/// Name of the operation that makes the platform stand.
+const FLOW: &str = "ensure_platform";
+/// Open operations looked through at a time.
+const INTERRUPTED_PAGE: usize = 200;
 
 /// Whether stores can be made, and what is missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -63,7 +68,27 @@ impl Controller {
         Ok(stands)
     }
 
+    /// What a start that was cut short has made is ours by its own journal alone: it comes to rest before another one begins.
+    async fn finish_interrupted(&self) -> Result<()> {
+        let mut page = Page::first(INTERRUPTED_PAGE);
+        loop {
+            let rows = self.providers().repo.list(Table::Operations, &Query::equals(OPEN, "1"), &page).await?;
+            for row in &rows.rows {
+                if row.body.read::<OperationDoc>()?.flow == FLOW {
+                    let id = row.id.parse()?;
+                    self.spawn(OperationId::clone(&id));
+                    self.wait_operation(&id, self.settings().operation_limit * 2).await?;
+                }
+            }
+            match rows.next {
+                Some(next) => page.after = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+
     async fn ensure(&self, router: &str) -> Result<()> {
+        self.finish_interrupted().await?;
         let settings = self.settings();
         let before = self.platform_record().await?;
         if let Some(before) = &before
@@ -79,7 +104,7 @@ impl Controller {
             router: router.to_owned(),
             before,
         };
-        let doc = self.document("ensure_platform", "platform", Json::of(&params)?, EnsurePlatform::steps(&params)?)?;
+        let doc = self.document(FLOW, "platform", Json::of(&params)?, EnsurePlatform::steps(&params)?)?;
         let id = doc.id.clone();
         self.start(doc).await?;
         let view: OperationView = self.wait_operation(&id, settings.operation_limit * 2).await?;
