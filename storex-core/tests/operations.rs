@@ -61,8 +61,11 @@ async fn a_cancelled_create_ends_rolled_back_wherever_the_request_finds_it() {
             let controller = controller.clone();
             async move { controller.create_store(&request("oceanbreeze", Some("oceanbreezestore.com"))).await }
         });
-        // The operation stands still at the call.
+        // The operation stands still at the call, or is over before it is made.
         tokio::time::sleep(Duration::from_secs(1)).await;
+        if world.script.rules()[0].fired == 0 {
+            world.script.clear();
+        }
         let rows = world.stores.list(Table::Operations, &Query::All, &Page::first(10)).await.unwrap().rows;
         let Some(row) = rows.iter().find(|row| row.body.value()["flow"] == "create_store") else { continue };
         let id: OperationId = row.id.parse().unwrap();
