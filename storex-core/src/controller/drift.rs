@@ -9,10 +9,11 @@ use crate::{
     Code, EffectCx, EffectId, EntropyExt, Epoch, Error, HostId, Lease, Mark, Page, Query, Result, StoreId, Subject, Table,
 };
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Stores looked at on a page when nobody says, and at most: each costs the host and the edge several reads.
 const PAGE: (usize, usize) = (50, 200);
-/// Name of the lease whose epoch tells how far the documents' count of epochs has come.
+/// Name of the lease whose epochs tell how far the documents' count has come.
 const LEASE: &str = "drift";
 
 /// Which part of the world is compared with the documents.
@@ -159,11 +160,7 @@ impl Controller {
 
     /// How far the count of epochs has come, and why nothing may be removed when a host has seen more: the documents were restored from a backup.
     pub(super) async fn epochs(&self) -> Result<(Epoch, Option<String>)> {
-        let lease = Lease { name: LEASE.to_owned(), holder: self.inner.driver.holder.clone(), duration: self.settings().lease };
-        let Some(known) = self.providers().repo.acquire(&lease).await? else {
-            // Another controller looks just now: its epoch is newer than any granted before.
-            return Ok((Epoch(u64::MAX), None));
-        };
+        let known = self.next_epoch().await?;
         let mut seen = (known, None);
         for host in self.hosts() {
             // A host that does not answer is found out by those who need it.
@@ -199,15 +196,15 @@ impl Controller {
             let seen = self.providers().host(&host)?.list().await?;
             highest = seen.iter().map(|deployed| deployed.epoch).max().unwrap_or_default().max(highest);
         }
-        loop {
-            // Each new holder is granted the next epoch.
-            let holder = self.providers().entropy.hex(8)?;
-            let lease = Lease { name: format!("{LEASE}/{holder}"), holder, duration: self.settings().lease };
-            match self.providers().repo.acquire(&lease).await? {
-                Some(epoch) if epoch > highest => return Ok(()),
-                _ => {}
-            }
-        }
+        while self.next_epoch().await? <= highest {}
+        Ok(())
+    }
+
+    /// The next epoch of the documents' count: that of a lease which is over as soon as it is granted, so every grant is a new one.
+    async fn next_epoch(&self) -> Result<Epoch> {
+        let lease = Lease { name: LEASE.to_owned(), holder: self.inner.driver.holder.clone(), duration: Duration::ZERO };
+        let granted = self.providers().repo.acquire(&lease).await?;
+        granted.ok_or_else(|| Error::new(Code::Unavailable, "the count of epochs could not be read"))
     }
 }
 

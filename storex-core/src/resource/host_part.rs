@@ -1,6 +1,6 @@
 //! A part of a store on a host: files, environment, process, route. The host's ledger knows whose it is.
 
-use super::{Removal, Resource, Scene, Seen};
+use super::{Audit, Removal, Resource, Scene, Seen};
 use crate::{HostId, Part, PartFacts, Result, StorePackage};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,13 @@ impl Resource for HostPartResource {
             // Whether it is the part we want only the host can tell: applying the same part again does nothing.
             Some(facts) => Seen::Ours { complete: facts.mark == scene.cx.mark, found: facts },
         })
+    }
+
+    /// Whether the host knows the part.
+    async fn audit(&self, scene: &Scene, spec: &HostPartSpec, _: Option<&PartFacts>) -> Result<Audit> {
+        let deployed = scene.providers.host(&spec.host)?.find(&spec.package.store_id).await?;
+        let stands = deployed.is_some_and(|deployed| deployed.parts.contains_key(&spec.part));
+        Ok(if stands { Audit::Intact } else { Audit::Missing })
     }
 
     async fn bring(&self, scene: &Scene, spec: &HostPartSpec, _: Option<&HostPartSpec>) -> Result<PartFacts> {
