@@ -5,6 +5,7 @@
 
 mod apply;
 mod converge;
+mod drift;
 mod listening;
 mod log;
 mod process;
@@ -111,8 +112,12 @@ impl StoreHost for Agent {
     async fn find(&self, store: &StoreId) -> Result<Option<Deployed>> {
         let _route_turn = self.inner.ledger.route_turn(store).await;
         let _turn = self.inner.ledger.turn(store).await;
-        let found = self.inner.ledger.get(store).and_then(|entry| entry.deployed());
-        Ok(self.inner.with_process_facts(found.into_iter().collect()).await.pop())
+        let Some(entry) = self.inner.ledger.get(store) else { return Ok(None) };
+        let found = self.inner.with_process_facts(entry.deployed().into_iter().collect()).await.pop();
+        match found {
+            Some(deployed) => self.inner.with_drift(deployed, &entry).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Does not wait for calls that are going on: a part under way is listed when it stands.

@@ -1,11 +1,11 @@
 //! Drift, plan and reconcile on a world in memory.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::time::Duration;
 use storex_core::operation::OperationState;
 use storex_core::resource::{DriftAction, DriftState};
 use storex_core::{
-    Code, Controller, CreateStoreRequest, DomainProvider, DriftQuery, Hostname, Lease, Page, Query, ReconcileOptions,
+    Code, Controller, CreateStoreRequest, DomainProvider, DriftQuery, Hostname, Lease, Page, Part, Query, ReconcileOptions,
     ReconcileReport, StoreId, StoreRepo, Table,
 };
 use storex_fakes::{Fault, FaultRule, When, World};
@@ -261,4 +261,28 @@ async fn the_sweep_mends_by_itself() {
     tokio::time::sleep(controller.settings().reconcile_interval * 2).await;
     assert_eq!(controller.drift(&DriftQuery::default()).await.unwrap().drift, []);
     sweeping.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_a_link_and_a_process_changed_by_hand_are_exactly_what_is_listed_and_mended() {
+    let world = World::new().unwrap();
+    let controller = world.ready_controller().await.unwrap();
+    let id = store(&controller, "oceanbreeze", Some("oceanbreezestore.com")).await;
+    let zone = world.domains.find_zone(&"oceanbreezestore.com".parse().unwrap()).await.unwrap().unwrap();
+    world.domains.edit_records(&zone.id, |records| {
+        records.iter_mut().for_each(|record| record.content = "elsewhere.example.net".to_owned());
+    });
+    world.host.damage(&id, Part::Files, "a link is missing");
+    world.host.damage(&id, Part::Process, "the process does not run");
+    let before = world.host.history().len();
+    let report = reconcile(&controller, &all()).await;
+    let mut found: Vec<_> = report.drift.iter().map(|drift| (drift.resource.as_str(), drift.state, drift.action)).collect();
+    found.sort_unstable_by_key(|(resource, ..)| *resource);
+    let differs = |resource| (resource, DriftState::Differs, DriftAction::Repair);
+    assert_eq!(
+        found,
+        [differs("host_part/files@local"), differs("host_part/process@local"), differs("records/oceanbreezestore.com")]
+    );
+    assert_eq!(world.host.history()[before..], [format!("apply {id} files"), format!("apply {id} process")]);
+    assert_eq!(controller.drift(&DriftQuery::default()).await.unwrap().drift, []);
 }

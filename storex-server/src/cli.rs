@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 mod connection;
+mod drift;
 mod failure;
 mod follow;
 mod http;
@@ -55,6 +56,13 @@ fn dispatch(cli: Cli, streams: &mut Streams) -> Outcome {
         }
         Command::Operation(command) => {
             runtime(&mut Builder::new_current_thread())?.block_on(operation::run(command, &environment, streams))
+        }
+        Command::Drift(args) => runtime(&mut Builder::new_current_thread())?.block_on(drift::drift(args, &environment, streams)),
+        Command::Reconcile(args) => {
+            runtime(&mut Builder::new_current_thread())?.block_on(drift::reconcile(args, &environment, streams))
+        }
+        Command::Plan(command) => {
+            runtime(&mut Builder::new_current_thread())?.block_on(drift::plan(command, &environment, streams))
         }
         Command::Errors(_) => streams.data(&crate::catalogue()),
     }

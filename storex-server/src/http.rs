@@ -3,6 +3,7 @@
 mod auth;
 mod body;
 mod catalogue;
+mod drift;
 mod health;
 mod operations;
 mod problem;

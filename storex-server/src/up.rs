@@ -97,7 +97,7 @@ async fn with_controller(
 async fn serve_until(
     dir: &DataDir,
     options: &UpOptions,
-    controller: controller::Role,
+    mut controller: controller::Role,
     simulated: bool,
     shutdown: impl Future<Output = ()> + Send,
     ready: impl FnOnce(&Announced) + Send,
@@ -155,7 +155,7 @@ pub async fn serve(
             let listener = listen::one("controller", options.ports.controller).await?;
             let agent = (std::net::Ipv4Addr::LOCALHOST, options.ports.agent).into();
             let mut shutdown = pin!(shutdown);
-            let controller = tokio::select! {
+            let mut controller = tokio::select! {
                 biased;
                 () = &mut shutdown => return Ok(()),
                 started = controller::Role::start(&dir, &options, listener, agent, edge, None) => started?,

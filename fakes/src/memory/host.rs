@@ -140,6 +140,21 @@ impl MemoryHost {
         self.world().silent.remove(name);
     }
 
+    /// Changes a part by hand, as a person at the host does: from now on a look says how it differs, until the part is applied anew.
+    pub fn damage(&self, store: &StoreId, part: Part, how: &str) {
+        let mut world = self.world();
+        let standing = world.stores.get_mut(store).and_then(|entry| entry.parts.get_mut(&part));
+        if let Some(standing) = standing {
+            standing.facts.detail = match std::mem::take(&mut standing.facts.detail) {
+                Value::Object(mut detail) => {
+                    detail.insert("drift".to_owned(), how.into());
+                    detail.into()
+                }
+                _ => json!({ "drift": how }),
+            };
+        }
+    }
+
     /// A program that is no store holds this port from now on.
     pub fn occupy(&self, port: Port) {
         self.world().occupied.insert(port);

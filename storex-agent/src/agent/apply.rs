@@ -98,7 +98,10 @@ impl Inner {
     ) -> Result<Value, Failure> {
         match share {
             Share::Files { .. } => Ok(json!({ "path": self.files.ensure_tree(cx, package).await?.path })),
-            Share::Environment { .. } => Ok(json!({ "path": self.files.ensure_environment(cx, package).await?.path })),
+            Share::Environment { .. } => {
+                let file = self.files.ensure_environment(cx, package).await?;
+                Ok(json!({ "path": file.path, "digest": file.digest }))
+            }
             Share::Process { .. } => self.make_process(cx, package, entry, share).await,
             Share::Route { rows } => self.make_route(&package.store_id, rows).await,
         }

@@ -37,11 +37,15 @@ impl Resource for HostPartResource {
         })
     }
 
-    /// Whether the host knows the part.
+    /// The host has looked at the world: what it says of drift is what counts.
     async fn audit(&self, scene: &Scene, spec: &HostPartSpec, _: Option<&PartFacts>) -> Result<Audit> {
         let deployed = scene.providers.host(&spec.host)?.find(&spec.package.store_id).await?;
-        let stands = deployed.is_some_and(|deployed| deployed.parts.contains_key(&spec.part));
-        Ok(if stands { Audit::Intact } else { Audit::Missing })
+        let part = deployed.and_then(|mut deployed| deployed.parts.remove(&spec.part));
+        Ok(match part.as_ref().map(|part| part.detail.get("drift").and_then(serde_json::Value::as_str)) {
+            None => Audit::Missing,
+            Some(Some(how)) => Audit::Differs(how.to_owned()),
+            Some(None) => Audit::Intact,
+        })
     }
 
     async fn bring(&self, scene: &Scene, spec: &HostPartSpec, _: Option<&HostPartSpec>) -> Result<PartFacts> {

@@ -79,7 +79,8 @@ pub struct PartFacts {
     pub mark: Mark,
     /// Digest of the part's share of the package, equal for equal shares.
     pub digest: String,
-    /// More facts: pid, start time and status of a process; generation of a route; path of a file.
+    /// More facts: pid, start time and status of a process; generation of a route; path of a file. Where the host was asked about this one store:
+    /// `drift`, how the part differs from what was applied, in words without any content. Applying the part under a new effect mends it.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub detail: Value,
 }

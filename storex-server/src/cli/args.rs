@@ -39,9 +39,16 @@ pub(crate) enum Command {
     /// Create, show, list and delete stores
     #[command(subcommand)]
     Store(StoreCommand),
-    /// Look at operations
+    /// Look at operations, cancel and retry them
     #[command(subcommand)]
     Operation(OperationCommand),
+    /// List what stands differently from what should stand, changing nothing
+    Drift(DriftArgs),
+    /// Bring back what has drifted
+    Reconcile(ReconcileArgs),
+    /// Show what an operation would do and what it costs, changing nothing
+    #[command(subcommand)]
+    Plan(PlanCommand),
     /// Print the catalogue of error codes
     #[command(hide = true)]
     Errors(ErrorsArgs),
@@ -220,6 +227,9 @@ pub(crate) struct CreateArgs {
     /// Plan the owner chose
     #[arg(long)]
     pub(crate) plan: Option<String>,
+    /// Key under which the request may be repeated without making a second store
+    #[arg(long, value_name = "KEY")]
+    pub(crate) idempotency_key: Option<String>,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
     #[command(flatten)]
@@ -272,6 +282,9 @@ Examples:
 pub(crate) struct DeleteArgs {
     /// Identifier of the store, such as oceanbreeze-12345
     pub(crate) id: String,
+    /// Key under which the request may be repeated
+    #[arg(long, value_name = "KEY")]
+    pub(crate) idempotency_key: Option<String>,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
     #[command(flatten)]
@@ -282,6 +295,66 @@ pub(crate) struct DeleteArgs {
 pub(crate) enum OperationCommand {
     /// Show an operation with its steps and tasks
     Get(GetOperationArgs),
+    /// Turn an operation back: everything it made is removed
+    Cancel(ChangeOperationArgs),
+    /// Take up an operation that waits for an operator, once its cause is mended
+    Retry(ChangeOperationArgs),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ChangeOperationArgs {
+    /// Identifier of the operation
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+}
+
+const DRIFT_EXAMPLES: &str = "\
+Examples:
+  storex drift
+  storex drift --store oceanbreeze-12345 --json";
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = DRIFT_EXAMPLES)]
+pub(crate) struct DriftArgs {
+    /// Only this store [default: the platform, the hosts and all stores]
+    #[arg(long, value_name = "ID")]
+    pub(crate) store: Option<String>,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+}
+
+const RECONCILE_EXAMPLES: &str = "\
+Examples:
+  storex reconcile --dry-run
+  storex reconcile --wait
+  storex reconcile --store oceanbreeze-12345 --wait";
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = RECONCILE_EXAMPLES)]
+pub(crate) struct ReconcileArgs {
+    /// Only this store [default: the platform, the hosts and all stores]
+    #[arg(long, value_name = "ID")]
+    pub(crate) store: Option<String>,
+    /// Only say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// The documents were restored from a backup and were compared with the world: let them win
+    #[arg(long)]
+    pub(crate) accept_restore: bool,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+}
+
+/// What can be planned.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum PlanCommand {
+    /// What creating the store would do
+    Create(CreateArgs),
+    /// What deleting the store would do
+    Delete(GetStoreArgs),
 }
 
 const OPERATION_EXAMPLES: &str = "\

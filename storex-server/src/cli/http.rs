@@ -68,20 +68,35 @@ impl Client {
     }
 
     pub(super) async fn get(&self, path: &str) -> Outcome<Answer> {
-        self.call(Method::GET, path, None).await
+        self.call(Method::GET, path, None, None).await
     }
 
     pub(super) async fn post(&self, path: &str, body: &Value) -> Outcome<Answer> {
-        self.call(Method::POST, path, Some(body)).await
+        self.call(Method::POST, path, Some(body), None).await
+    }
+
+    /// The same under a key, so that it may be repeated.
+    pub(super) async fn post_once(&self, path: &str, body: &Value, key: Option<&str>) -> Outcome<Answer> {
+        self.call(Method::POST, path, Some(body), key).await
     }
 
     pub(super) async fn delete(&self, path: &str) -> Outcome<Answer> {
-        self.call(Method::DELETE, path, None).await
+        self.call(Method::DELETE, path, None, None).await
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Outcome<Answer> {
+    /// The same under a key, so that it may be repeated.
+    pub(super) async fn delete_once(&self, path: &str, key: Option<&str>) -> Outcome<Answer> {
+        self.call(Method::DELETE, path, None, key).await
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>, key: Option<&str>) -> Outcome<Answer> {
         let effect = method != Method::GET;
-        let request = self.request(method, path, body)?;
+        let mut request = self.request(method, path, body)?;
+        if let Some(key) = key {
+            let why = "the idempotency key is no header";
+            let key = HeaderValue::try_from(key).map_err(|_| Error::new(Code::InvalidField, why).pointer("/Idempotency-Key"))?;
+            request.headers_mut().insert("idempotency-key", key);
+        }
         let exchange = tokio::time::timeout(CALL_LIMIT, self.exchange(request)).await;
         let late = |_| Error::new(Code::Timeout, format!("{} does not answer", self.authority));
         let doubtful = |error: Error| {

@@ -22,7 +22,7 @@ pub(super) async fn run(command: StoreCommand, environment: &Environment, stream
 
 async fn create(args: &CreateArgs, environment: &Environment, streams: &mut Streams) -> Outcome {
     let client = connect(&args.connection, environment)?;
-    let answer = match client.post("/api/stores", &request(args)).await {
+    let answer = match client.post_once("/api/stores", &creation(args), args.idempotency_key.as_deref()).await {
         Ok(answer) => answer,
         Err(failure) => return Err(settled(failure, &client, &args.wait, streams).await),
     };
@@ -50,7 +50,7 @@ async fn settled(failure: Failure, client: &Client, wait: &WaitArgs, streams: &m
 }
 
 /// The specification's body; what was not given is left out, so that the API says what it needs.
-fn request(args: &CreateArgs) -> Value {
+pub(super) fn creation(args: &CreateArgs) -> Value {
     let given = |pairs: &[(&str, &Option<String>)]| -> Map<String, Value> {
         pairs.iter().filter_map(|(key, value)| Some(((*key).to_owned(), value.as_deref()?.into()))).collect()
     };
@@ -97,7 +97,7 @@ async fn get(args: &GetStoreArgs, environment: &Environment, streams: &mut Strea
 
 async fn delete(args: &DeleteArgs, environment: &Environment, streams: &mut Streams) -> Outcome {
     let client = connect(&args.connection, environment)?;
-    let answer = client.delete(&format!("/api/stores/{}", segment(&args.id))).await?;
+    let answer = client.delete_once(&format!("/api/stores/{}", segment(&args.id)), args.idempotency_key.as_deref()).await?;
     let id = operation(&answer)?;
     if args.wait.wait {
         let document = follow(&client, id, &args.wait, streams).await?;

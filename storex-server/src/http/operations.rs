@@ -1,13 +1,15 @@
 //! `/api/operations/{id}`: an operation as it is, or once it is at rest.
 
 use super::query::{Pairs, Parameters};
+use super::stores::detached;
 use super::{Refused, absent};
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use std::time::Duration;
-use storex_core::{Code, Controller, OperationId};
+use storex_core::{Code, Controller, Error, OperationId};
 
 /// Longest time a request waits for an operation, in seconds.
 const LONGEST_WAIT: u32 = 60;
@@ -19,12 +21,42 @@ pub(super) async fn show(
     pairs: Pairs,
 ) -> Result<Response, Refused> {
     let wait = Parameters::read(pairs, &["wait"])?.whole_number("wait")?.unwrap_or(0).min(LONGEST_WAIT);
-    let id: Option<OperationId> = id.ok().and_then(|Path(text)| text.parse().ok());
-    let id = id.ok_or_else(|| absent("operation"))?;
+    let id = operation_id(id)?;
     let view = match wait {
         0 => controller.get_operation(&id).await,
         seconds => controller.wait_operation(&id, Duration::from_secs(seconds.into())).await,
     };
-    let view = view.map_err(|error| if error.code() == Code::NotFound { absent("operation") } else { error })?;
-    Ok(Json(view).into_response())
+    Ok(Json(view.map_err(hide)?).into_response())
+}
+
+/// `POST /api/operations/{id}/cancel`: 202, the operation turns back.
+pub(super) async fn cancel(
+    State(controller): State<Controller>,
+    id: Result<Path<String>, PathRejection>,
+    pairs: Pairs,
+) -> Result<Response, Refused> {
+    Parameters::read(pairs, &[])?;
+    let id = operation_id(id)?;
+    let view = detached(async move { controller.cancel_operation(&id).await }).await.map_err(hide)?;
+    Ok((StatusCode::ACCEPTED, Json(view)).into_response())
+}
+
+/// `POST /api/operations/{id}/retry`: 202, an operation that waits for an operator is taken up.
+pub(super) async fn retry(
+    State(controller): State<Controller>,
+    id: Result<Path<String>, PathRejection>,
+    pairs: Pairs,
+) -> Result<Response, Refused> {
+    Parameters::read(pairs, &[])?;
+    let id = operation_id(id)?;
+    let view = detached(async move { controller.retry_operation(&id).await }).await.map_err(hide)?;
+    Ok((StatusCode::ACCEPTED, Json(view)).into_response())
+}
+
+fn operation_id(id: Result<Path<String>, PathRejection>) -> storex_core::Result<OperationId> {
+    id.ok().and_then(|Path(text)| text.parse().ok()).ok_or_else(|| absent("operation"))
+}
+
+fn hide(error: Error) -> Error {
+    if error.code() == Code::NotFound { absent("operation") } else { error }
 }

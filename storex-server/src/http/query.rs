@@ -40,6 +40,18 @@ impl Parameters {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// `true` or `false`; false when the parameter is not there.
+    ///
+    /// # Errors
+    /// `invalid_field` with the parameter as pointer.
+    pub(super) fn flag(&self, name: &str) -> Result<bool> {
+        match self.text(name) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(Error::new(Code::InvalidField, format!("{name} is true or false")).pointer(format!("/{name}"))),
+        }
+    }
+
     /// A whole number of at least 0; `None` when the parameter is not there. More digits than fit count as very many.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The table of routes and the router made of it.
 
 use super::problem::Refused;
-use super::{auth, health, operations, stores};
+use super::{auth, drift, health, operations, stores};
 use crate::ApiToken;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -9,7 +9,7 @@ use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Method, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use std::any::Any;
 use std::fmt;
 use std::time::Duration;
@@ -59,6 +59,22 @@ pub const ROUTES: &[Route] = &[
         handlers: || get(stores::show).delete(stores::delete),
     },
     Route { path: "/api/operations/{id}", methods: &["GET"], open: false, limit: LONG_POLL, handlers: || get(operations::show) },
+    Route {
+        path: "/api/operations/{id}/cancel",
+        methods: &["POST"],
+        open: false,
+        limit: USUAL,
+        handlers: || post(operations::cancel),
+    },
+    Route {
+        path: "/api/operations/{id}/retry",
+        methods: &["POST"],
+        open: false,
+        limit: USUAL,
+        handlers: || post(operations::retry),
+    },
+    Route { path: "/api/drift", methods: &["GET"], open: false, limit: LONG_POLL, handlers: || get(drift::show) },
+    Route { path: "/api/reconcile", methods: &["POST"], open: false, limit: LONG_POLL, handlers: || post(drift::reconcile) },
     Route { path: "/healthz", methods: &["GET"], open: true, limit: USUAL, handlers: || get(health::alive) },
     Route { path: "/readyz", methods: &["GET"], open: true, limit: USUAL, handlers: || get(health::ready) },
     Route { path: "/problems/{code}", methods: &["GET"], open: true, limit: USUAL, handlers: || get(health::problem) },

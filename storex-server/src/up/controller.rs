@@ -72,7 +72,7 @@ impl Role {
     }
 
     /// Makes the platform stand and takes up what a previous controller left. A dependency that is not there yet is waited for.
-    pub(super) async fn stand(&self, ports: &Ports) -> Result<()> {
+    pub(super) async fn stand(&mut self, ports: &Ports) -> Result<()> {
         let target = format!("http://localhost:{}", ports.router);
         while let Err(error) = self.controller.ensure_platform(&target).await {
             if !error.is_transient() {
@@ -83,6 +83,15 @@ impl Role {
         }
         let resumed = self.controller.resume().await?;
         tracing::info!(resumed, "operations taken up");
+        let (controller, stopped) = (self.controller.clone(), self.stop.clone());
+        let watching = tokio::spawn(async move {
+            tokio::select! {
+                () = stopped.cancelled() => {}
+                () = controller.run_recovery() => {}
+                () = controller.run_reconciler() => {}
+            }
+        });
+        self.tasks.push(watching);
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 mod access;
 mod api;
 mod bad_input;
+mod drift;
 mod golden;
 mod lists;
 mod operations;
