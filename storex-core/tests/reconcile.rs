@@ -270,7 +270,9 @@ async fn a_record_a_link_and_a_process_changed_by_hand_are_exactly_what_is_liste
     let id = store(&controller, "oceanbreeze", Some("oceanbreezestore.com")).await;
     let zone = world.domains.find_zone(&"oceanbreezestore.com".parse().unwrap()).await.unwrap().unwrap();
     world.domains.edit_records(&zone.id, |records| {
-        records.iter_mut().for_each(|record| record.content = "elsewhere.example.net".to_owned());
+        for record in records.iter_mut() {
+            record.content = "elsewhere.example.net".to_owned();
+        }
     });
     world.host.damage(&id, Part::Files, "a link is missing");
     world.host.damage(&id, Part::Process, "the process does not run");
