@@ -22,7 +22,7 @@ help:
 	@echo 'make check                                  format, clippy, docs, structure tests'
 	@echo 'make matrix                                 every fault at every call, pairs of them, and the broken engines that must be found out'
 	@echo 'make bench                                  figures, each beside its floor from the same run'
-	@echo 'make soak [MINUTES=n]                       fault matrix, state machine and real kills with fresh seeds; adds a row to docs/soak-ledger.md'
+	@echo 'make soak [MINUTES=n]                       fault matrix and real kills with fresh seeds; adds a row to docs/soak-ledger.md'
 
 # One command family everywhere (--workspace), so that build and test share their dependencies.
 build:
