@@ -7,6 +7,7 @@ mod failure;
 mod follow;
 mod http;
 mod operation;
+mod plan;
 mod progress;
 mod serve;
 mod show;
@@ -57,12 +58,12 @@ fn dispatch(cli: Cli, streams: &mut Streams) -> Outcome {
         Command::Operation(command) => {
             runtime(&mut Builder::new_current_thread())?.block_on(operation::run(command, &environment, streams))
         }
+        Command::Plan(command) => {
+            runtime(&mut Builder::new_current_thread())?.block_on(plan::run(command, &environment, streams))
+        }
         Command::Drift(args) => runtime(&mut Builder::new_current_thread())?.block_on(drift::drift(args, &environment, streams)),
         Command::Reconcile(args) => {
             runtime(&mut Builder::new_current_thread())?.block_on(drift::reconcile(args, &environment, streams))
-        }
-        Command::Plan(command) => {
-            runtime(&mut Builder::new_current_thread())?.block_on(drift::plan(command, &environment, streams))
         }
         Command::Errors(_) => streams.data(&crate::catalogue()),
     }

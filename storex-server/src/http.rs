@@ -3,8 +3,10 @@
 mod auth;
 mod body;
 mod catalogue;
+mod detached;
 mod drift;
 mod health;
+mod idempotency;
 mod operations;
 mod problem;
 mod query;

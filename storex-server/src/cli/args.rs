@@ -1,5 +1,13 @@
 //! The arguments of every command.
 
+mod drift;
+mod operation;
+mod plan;
+
+pub(crate) use drift::{DriftArgs, ReconcileArgs};
+pub(crate) use operation::{ChangeOperationArgs, GetOperationArgs, OperationCommand};
+pub(crate) use plan::{PlanCommand, PlanCreateArgs, PlanDeleteArgs};
+
 use crate::Environment;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -39,16 +47,16 @@ pub(crate) enum Command {
     /// Create, show, list and delete stores
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Say what a command on a store would do, and do nothing
+    #[command(subcommand)]
+    Plan(PlanCommand),
     /// Look at operations, cancel and retry them
     #[command(subcommand)]
     Operation(OperationCommand),
-    /// List what stands differently from what should stand, changing nothing
+    /// Show what differs from what should be
     Drift(DriftArgs),
-    /// Bring back what has drifted
+    /// Bring back what differs from what should be
     Reconcile(ReconcileArgs),
-    /// Show what an operation would do and what it costs, changing nothing
-    #[command(subcommand)]
-    Plan(PlanCommand),
     /// Print the catalogue of error codes
     #[command(hide = true)]
     Errors(ErrorsArgs),
@@ -210,9 +218,9 @@ Examples:
   storex store create oceanbreeze --owner 'John Smith' --email john@oceanbreezestore.com
   storex store create oceanbreeze --domain oceanbreezestore.com --owner 'John Smith' --email john@oceanbreezestore.com --wait";
 
+/// A store to create.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = CREATE_EXAMPLES)]
-pub(crate) struct CreateArgs {
+pub(crate) struct NewStore {
     /// Name of the store: 1 to 32 lower-case letters, digits and single hyphens
     pub(crate) username: String,
     /// The owner's own domain
@@ -227,9 +235,23 @@ pub(crate) struct CreateArgs {
     /// Plan the owner chose
     #[arg(long)]
     pub(crate) plan: Option<String>,
-    /// Key under which the request may be repeated without making a second store
+}
+
+/// Under which key a request may be repeated.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RepeatArgs {
+    /// Repeat the command under the same key as often as you like: it is done once and answers the same for a day
     #[arg(long, value_name = "KEY")]
     pub(crate) idempotency_key: Option<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = CREATE_EXAMPLES)]
+pub(crate) struct CreateArgs {
+    #[command(flatten)]
+    pub(crate) store: NewStore,
+    #[command(flatten)]
+    pub(crate) repeat: RepeatArgs,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
     #[command(flatten)]
@@ -282,91 +304,8 @@ Examples:
 pub(crate) struct DeleteArgs {
     /// Identifier of the store, such as oceanbreeze-12345
     pub(crate) id: String,
-    /// Key under which the request may be repeated
-    #[arg(long, value_name = "KEY")]
-    pub(crate) idempotency_key: Option<String>,
     #[command(flatten)]
-    pub(crate) wait: WaitArgs,
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-pub(crate) enum OperationCommand {
-    /// Show an operation with its steps and tasks
-    Get(GetOperationArgs),
-    /// Turn an operation back: everything it made is removed
-    Cancel(ChangeOperationArgs),
-    /// Take up an operation that waits for an operator, once its cause is mended
-    Retry(ChangeOperationArgs),
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct ChangeOperationArgs {
-    /// Identifier of the operation
-    pub(crate) id: String,
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
-}
-
-const DRIFT_EXAMPLES: &str = "\
-Examples:
-  storex drift
-  storex drift --store oceanbreeze-12345 --json";
-
-#[derive(Clone, Debug, Args)]
-#[command(after_help = DRIFT_EXAMPLES)]
-pub(crate) struct DriftArgs {
-    /// Only this store [default: the platform, the hosts and all stores]
-    #[arg(long, value_name = "ID")]
-    pub(crate) store: Option<String>,
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
-}
-
-const RECONCILE_EXAMPLES: &str = "\
-Examples:
-  storex reconcile --dry-run
-  storex reconcile --wait
-  storex reconcile --store oceanbreeze-12345 --wait";
-
-#[derive(Clone, Debug, Args)]
-#[command(after_help = RECONCILE_EXAMPLES)]
-pub(crate) struct ReconcileArgs {
-    /// Only this store [default: the platform, the hosts and all stores]
-    #[arg(long, value_name = "ID")]
-    pub(crate) store: Option<String>,
-    /// Only say what would be done
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// The documents were restored from a backup and were compared with the world: let them win
-    #[arg(long)]
-    pub(crate) accept_restore: bool,
-    #[command(flatten)]
-    pub(crate) wait: WaitArgs,
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
-}
-
-/// What can be planned.
-#[derive(Clone, Debug, Subcommand)]
-pub(crate) enum PlanCommand {
-    /// What creating the store would do
-    Create(CreateArgs),
-    /// What deleting the store would do
-    Delete(GetStoreArgs),
-}
-
-const OPERATION_EXAMPLES: &str = "\
-Examples:
-  storex operation get op_0199aa7c1b6f7c3a8e5d2f4b6a8c0e12
-  storex operation get op_0199aa7c1b6f7c3a8e5d2f4b6a8c0e12 --wait";
-
-#[derive(Clone, Debug, Args)]
-#[command(after_help = OPERATION_EXAMPLES)]
-pub(crate) struct GetOperationArgs {
-    /// Identifier of the operation, such as `op_0199aa7c1b6f7c3a8e5d2f4b6a8c0e12`
-    pub(crate) id: String,
+    pub(crate) repeat: RepeatArgs,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
     #[command(flatten)]

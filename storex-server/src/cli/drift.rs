@@ -1,122 +1,146 @@
-//! `storex drift`, `storex reconcile` and `storex plan`.
+//! `storex drift` and `storex reconcile`: page after page, shown as one report.
 
-use super::args::{DriftArgs, PlanCommand, ReconcileArgs};
+use super::args::{DriftArgs, ReconcileArgs, WaitArgs};
 use super::connection::connect;
-use super::failure::Outcome;
+use super::failure::{Failure, Outcome};
 use super::follow::follow;
 use super::http::{Client, segment};
-use super::store::creation;
+use super::show;
 use super::streams::Streams;
-use super::{show, streams};
 use crate::Environment;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use storex_core::{Clock, SystemClock};
+
+/// Stores on a page: few enough that looking at them takes less than the server allows an answer.
+const PAGE: usize = 20;
 
 pub(super) async fn drift(args: DriftArgs, environment: &Environment, streams: &mut Streams) -> Outcome {
     let client = connect(&args.connection, environment)?;
-    let mut pages = Pages::default();
-    let store = args.store.as_deref().unwrap_or_default();
+    let store = args.store.map(|id| format!("&store_id={}", segment(&id))).unwrap_or_default();
+    let mut report = Value::Null;
     loop {
-        let path = format!("/api/drift?store_id={}&page_token={}", segment(store), segment(&pages.token));
-        if !pages.add(client.get(&path).await?.body) {
+        let token = next(&report).map(|token| format!("&page_token={}", segment(&token))).unwrap_or_default();
+        report = joined(report, client.get(&format!("/api/drift?limit={PAGE}{store}{token}")).await?.body);
+        if next(&report).is_none() {
             break;
         }
     }
-    let document = json!({ "status": "success", "checked": pages.checked, "drift": pages.drift, "safe_mode": pages.safe_mode });
-    streams.answer(&document, || Ok(pages.table()))
-}
-
-pub(super) async fn reconcile(args: ReconcileArgs, environment: &Environment, streams: &mut Streams) -> Outcome {
-    let client = connect(&args.connection, environment)?;
-    let mut pages = Pages::default();
-    loop {
-        let mut body = json!({ "dry_run": args.dry_run, "accept_restore": args.accept_restore, "page_token": pages.token });
-        if let (Some(store), Some(fields)) = (&args.store, body.as_object_mut()) {
-            fields.insert("store_id".to_owned(), store.as_str().into());
-        }
-        if !pages.add(client.post("/api/reconcile", &body).await?.body) {
-            break;
-        }
-    }
-    let document = json!({
-        "status": "success", "checked": pages.checked, "drift": pages.drift, "operations": pages.operations, "held_back": pages.held_back,
-    });
-    streams.answer(&document, || Ok(pages.table()))?;
-    for why in &pages.held_back {
-        streams.note(&show::text(why, ""));
-    }
-    wait(&client, &pages.operations, &args, streams).await
-}
-
-/// With `--wait`, stays until every repair is at rest.
-async fn wait(client: &Client, operations: &[Value], args: &ReconcileArgs, streams: &mut Streams) -> Outcome {
-    for operation in operations.iter().filter(|_| args.wait.wait) {
-        follow(client, &show::text(operation, ""), &args.wait, streams).await?;
+    streams.answer(&report, || Ok(show::drift(&report)))?;
+    let safe_mode = show::text(&report, "/safe_mode");
+    if !safe_mode.is_empty() {
+        streams.note(&format!("nothing is repaired or removed: {safe_mode}"));
     }
     Ok(())
 }
 
-pub(super) async fn plan(command: PlanCommand, environment: &Environment, streams: &mut Streams) -> Outcome {
-    let plan = match command {
-        PlanCommand::Create(args) => {
-            connect(&args.connection, environment)?.post("/api/stores?dry_run=true", &creation(&args)).await?.body
+pub(super) async fn reconcile(args: ReconcileArgs, environment: &Environment, streams: &mut Streams) -> Outcome {
+    let client = connect(&args.connection, environment)?;
+    let mut report = Value::Null;
+    loop {
+        let page = client.post("/api/reconcile", &body(&args, next(&report)), None).await?.body;
+        report = joined(report, page);
+        if next(&report).is_none() {
+            break;
         }
-        PlanCommand::Delete(args) => {
-            let path = format!("/api/stores/{}?dry_run=true", segment(&args.id));
-            connect(&args.connection, environment)?.delete(&path).await?.body
-        }
-    };
-    streams.answer(&plan, || Ok(planned(&plan)))
-}
-
-/// A plan as a table, with its cost.
-fn planned(plan: &Value) -> String {
-    let columns = ["/change", "/resource", "/task", "/cloudflare_calls", "/skipped"];
-    let steps = plan.get("steps").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let rows: Vec<Vec<String>> =
-        steps.iter().map(|step| columns.iter().map(|column| show::text(step, column)).collect()).collect();
-    let calls = show::text(plan, "/cloudflare_calls");
-    let table = show::table(&["CHANGE", "RESOURCE", "TASK", "CALLS", "SKIPPED"], &rows);
-    format!("{table}{}", streams::paragraph([format!("{calls} calls of Cloudflare's API; nothing was changed")]))
-}
-
-/// The pages of a report, put together.
-#[derive(Debug, Default)]
-struct Pages {
-    token: String,
-    checked: u64,
-    drift: Vec<Value>,
-    operations: Vec<Value>,
-    held_back: Vec<Value>,
-    safe_mode: Value,
-}
-
-impl Pages {
-    /// Adds a page; answers whether another follows.
-    fn add(&mut self, mut page: Value) -> bool {
-        let mut taken = |key: &str| match page.get_mut(key).map(Value::take) {
-            Some(Value::Array(values)) => values,
-            _ => Vec::new(),
-        };
-        self.drift.extend(taken("drift"));
-        self.operations.extend(taken("operations"));
-        self.held_back.extend(taken("held_back"));
-        self.checked += page.get("checked").and_then(Value::as_u64).unwrap_or(0);
-        self.safe_mode = page.get("safe_mode").cloned().unwrap_or_default();
-        self.token = show::text(&page, "/next_page_token");
-        !self.token.is_empty()
     }
+    for why in report.get("held_back").and_then(Value::as_array).into_iter().flatten() {
+        streams.note(&format!("held back: {}", show::text(why, "")));
+    }
+    let operations = operations(&report);
+    if args.wait.wait {
+        follow_all(&client, &operations, &args.wait, streams).await?;
+    }
+    streams.answer(&report, || Ok(show::drift(&report)))?;
+    for operation in operations {
+        let goes_on = format!("an operation goes on; follow it with: storex operation get {operation} --wait");
+        streams.note(&if args.wait.wait { format!("operation {operation} succeeded") } else { goes_on });
+    }
+    Ok(())
+}
 
-    fn table(&self) -> String {
-        if self.drift.is_empty() {
-            return streams::paragraph([format!("{} stores looked at, nothing has drifted", self.checked)]);
+fn body(args: &ReconcileArgs, page_token: Option<String>) -> Value {
+    let mut body = Map::new();
+    let mut put = |key: &str, value: Value| drop(body.insert(key.to_owned(), value));
+    put("dry_run", args.dry_run.into());
+    put("accept_restore", args.accept_restore.into());
+    put("limit", PAGE.into());
+    if let Some(store) = &args.store {
+        put("store_id", store.as_str().into());
+    }
+    if let Some(token) = page_token {
+        put("page_token", token.into());
+    }
+    body.into()
+}
+
+fn operations(report: &Value) -> Vec<String> {
+    let operations = report.get("operations").and_then(Value::as_array);
+    operations.into_iter().flatten().map(|operation| show::text(operation, "")).collect()
+}
+
+/// Follows every operation, also after one that did not succeed; the time to wait is that of all together.
+///
+/// # Errors
+/// As [`follow`]: the first failure of an operation, at once when the waiting ends.
+async fn follow_all(client: &Client, operations: &[String], wait: &WaitArgs, streams: &mut Streams) -> Outcome {
+    let begun = SystemClock.now();
+    let mut first = None;
+    for operation in operations {
+        let passed = SystemClock.now().duration_since(begun).unsigned_abs().as_secs();
+        let wait = WaitArgs { wait: true, timeout: wait.timeout.map(|limit| limit.saturating_sub(passed)) };
+        match follow(client, operation, &wait, streams).await {
+            Ok(_) => {}
+            Err(failure) if has_ended(&failure) => drop(first.get_or_insert(failure)),
+            Err(failure) => return Err(failure),
         }
-        let columns = ["/store_id", "/resource", "/state", "/action", "/detail"];
-        let cell = |drift: &Value, column: &str| {
-            let text = show::text(drift, column);
-            if text.is_empty() { "platform".to_owned() } else { text }
-        };
-        let rows: Vec<Vec<String>> =
-            self.drift.iter().map(|drift| columns.iter().map(|column| cell(drift, column)).collect()).collect();
-        show::table(&["STORE", "RESOURCE", "STATE", "ACTION", "DETAIL"], &rows)
+    }
+    first.map_or(Ok(()), Err)
+}
+
+/// True when it is the operation that ended, not the waiting.
+fn has_ended(failure: &Failure) -> bool {
+    failure.problem().is_some_and(|problem| matches!(problem.code.as_str(), "rolled_back" | "poisoned"))
+}
+
+/// Token of the next page.
+fn next(report: &Value) -> Option<String> {
+    Some(show::text(report, "/next_page_token")).filter(|token| !token.is_empty())
+}
+
+/// The report over the pages so far and one more: lists are joined, counts added up, the rest is what the first page that says something says.
+fn joined(report: Value, page: Value) -> Value {
+    let (Value::Object(mut report), Value::Object(page)) = (report, page.clone()) else { return page };
+    for (key, value) in page {
+        match (report.get_mut(&key), value) {
+            (_, value) if key == "next_page_token" => drop(report.insert(key, value)),
+            (Some(Value::Array(lines)), Value::Array(more)) => {
+                let new: Vec<Value> = more.into_iter().filter(|line| key != "held_back" || !lines.contains(line)).collect();
+                lines.extend(new);
+            }
+            (Some(Value::Number(sum)), Value::Number(more)) => {
+                let added = sum.as_u64().unwrap_or_default().saturating_add(more.as_u64().unwrap_or_default());
+                drop(report.insert(key, json!(added)));
+            }
+            (None | Some(Value::Null), value) => drop(report.insert(key, value)),
+            (Some(_), _) => {}
+        }
+    }
+    report.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_become_one_report() {
+        let first = json!({ "status": "success", "checked": 2, "drift": [1], "safe_mode": null, "held_back": ["a"], "next_page_token": "t" });
+        let second = json!({ "status": "success", "checked": 1, "drift": [2, 1], "safe_mode": "old", "held_back": ["a", "b"], "next_page_token": null });
+        let one = joined(Value::Null, first);
+        assert_eq!(next(&one).as_deref(), Some("t"));
+        let both = joined(one, second);
+        assert_eq!(next(&both), None);
+        let expected = json!({ "status": "success", "checked": 3, "drift": [1, 2, 1], "safe_mode": "old", "held_back": ["a", "b"], "next_page_token": null });
+        assert_eq!(both.to_string(), expected.to_string());
     }
 }

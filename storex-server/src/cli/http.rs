@@ -22,6 +22,9 @@ const CALL_LIMIT: Duration = Duration::from_secs(75);
 /// Largest answer that is read, in bytes.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 
+/// Where a key that cannot be used is, as the API names it.
+const KEY_POINTER: &str = "/Idempotency-Key";
+
 /// A client of one API.
 #[derive(Debug)]
 pub(super) struct Client {
@@ -39,6 +42,8 @@ pub(super) struct Answer {
     pub(super) body: Value,
     /// Identifier in `Operation-Location`.
     pub(super) operation: Option<String>,
+    /// True when the request was a repetition and began nothing.
+    pub(super) replayed: bool,
 }
 
 impl Client {
@@ -71,21 +76,13 @@ impl Client {
         self.call(Method::GET, path, None, None).await
     }
 
-    pub(super) async fn post(&self, path: &str, body: &Value) -> Outcome<Answer> {
-        self.call(Method::POST, path, Some(body), None).await
-    }
-
-    /// The same under a key, so that it may be repeated.
-    pub(super) async fn post_once(&self, path: &str, body: &Value, key: Option<&str>) -> Outcome<Answer> {
+    /// Sends a document; with a key the request may be repeated.
+    pub(super) async fn post(&self, path: &str, body: &Value, key: Option<&str>) -> Outcome<Answer> {
         self.call(Method::POST, path, Some(body), key).await
     }
 
-    pub(super) async fn delete(&self, path: &str) -> Outcome<Answer> {
-        self.call(Method::DELETE, path, None, None).await
-    }
-
-    /// The same under a key, so that it may be repeated.
-    pub(super) async fn delete_once(&self, path: &str, key: Option<&str>) -> Outcome<Answer> {
+    /// Deletes; with a key the request may be repeated.
+    pub(super) async fn delete(&self, path: &str, key: Option<&str>) -> Outcome<Answer> {
         self.call(Method::DELETE, path, None, key).await
     }
 
@@ -93,9 +90,8 @@ impl Client {
         let effect = method != Method::GET;
         let mut request = self.request(method, path, body)?;
         if let Some(key) = key {
-            let why = "the idempotency key is no header";
-            let key = HeaderValue::try_from(key).map_err(|_| Error::new(Code::InvalidField, why).pointer("/Idempotency-Key"))?;
-            request.headers_mut().insert("idempotency-key", key);
+            let refuse = |_| Error::new(Code::InvalidField, "the key has characters no header can carry").pointer(KEY_POINTER);
+            request.headers_mut().insert("idempotency-key", HeaderValue::try_from(key).map_err(refuse)?);
         }
         let exchange = tokio::time::timeout(CALL_LIMIT, self.exchange(request)).await;
         let late = |_| Error::new(Code::Timeout, format!("{} does not answer", self.authority));
@@ -135,7 +131,8 @@ impl Client {
         let body = Limited::new(body, LARGEST_ANSWER).collect().await.map_err(|error| broken(&error))?.to_bytes();
         let operation = head.headers.get("operation-location").and_then(|value| value.to_str().ok());
         let operation = operation.and_then(|path| path.rsplit('/').next()).map(str::to_owned);
-        Ok(Received { status: head.status, operation, body })
+        let replayed = head.headers.get("idempotency-replayed").is_some_and(|value| value == "true");
+        Ok(Received { status: head.status, operation, replayed, body })
     }
 }
 
@@ -144,6 +141,7 @@ impl Client {
 struct Received {
     status: StatusCode,
     operation: Option<String>,
+    replayed: bool,
     body: Bytes,
 }
 
@@ -154,7 +152,7 @@ impl Received {
             let body = document.map_err(|error| {
                 Error::new(Code::Unavailable, format!("the answer is not JSON, so no storex gave it: {error}"))
             })?;
-            return Ok(Answer { body, operation: self.operation });
+            return Ok(Answer { body, operation: self.operation, replayed: self.replayed });
         }
         let problem = document.ok().and_then(|document| serde_json::from_value::<Problem>(document).ok());
         Err(problem.unwrap_or_else(|| foreign(self.status)).into())

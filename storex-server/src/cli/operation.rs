@@ -8,12 +8,16 @@ use super::http::segment;
 use super::progress::tree;
 use super::streams::Streams;
 use crate::Environment;
+use serde_json::Value;
+
+/// Code of an operation that was rolled back.
+const ROLLED_BACK: &str = "rolled_back";
 
 pub(super) async fn run(command: OperationCommand, environment: &Environment, streams: &mut Streams) -> Outcome {
     match command {
         OperationCommand::Get(args) => get(args, environment, streams).await,
-        OperationCommand::Cancel(args) => change(args, "cancel", environment, streams).await,
-        OperationCommand::Retry(args) => change(args, "retry", environment, streams).await,
+        OperationCommand::Cancel(args) => cancel(args, environment, streams).await,
+        OperationCommand::Retry(args) => retry(args, environment, streams).await,
     }
 }
 
@@ -27,10 +31,25 @@ async fn get(args: GetOperationArgs, environment: &Environment, streams: &mut St
     streams.answer(&document, || Ok(tree(&view(&document)?)))
 }
 
-async fn change(args: ChangeOperationArgs, how: &str, environment: &Environment, streams: &mut Streams) -> Outcome {
+async fn cancel(args: ChangeOperationArgs, environment: &Environment, streams: &mut Streams) -> Outcome {
     let client = connect(&args.connection, environment)?;
-    let document = client.post(&format!("/api/operations/{}/{how}", segment(&args.id)), &serde_json::json!({})).await?.body;
-    streams.answer(&document, || Ok(tree(&view(&document)?)))?;
-    streams.note(&format!("follow it with: storex operation get {} --wait", args.id));
-    Ok(())
+    let path = format!("/api/operations/{}", segment(&args.id));
+    let mut document = client.post(&format!("{path}/cancel"), &Value::Null, None).await?.body;
+    if args.wait.wait {
+        document = match follow(&client, &args.id, &args.wait, streams).await {
+            // What was asked for.
+            Err(failure) if failure.problem().is_some_and(|problem| problem.code == ROLLED_BACK) => client.get(&path).await?.body,
+            followed => followed?,
+        };
+    }
+    streams.answer(&document, || Ok(tree(&view(&document)?)))
+}
+
+async fn retry(args: ChangeOperationArgs, environment: &Environment, streams: &mut Streams) -> Outcome {
+    let client = connect(&args.connection, environment)?;
+    let mut document = client.post(&format!("/api/operations/{}/retry", segment(&args.id)), &Value::Null, None).await?.body;
+    if args.wait.wait {
+        document = follow(&client, &args.id, &args.wait, streams).await?;
+    }
+    streams.answer(&document, || Ok(tree(&view(&document)?)))
 }

@@ -66,13 +66,42 @@ pub(super) fn store(document: &Value) -> String {
 /// A page of stores.
 pub(super) fn stores(stores: &[Value]) -> String {
     let columns = ["/store_id", "/state", "/domains/system", "/domains/custom", "/configuration/status"];
+    table(&["STORE", "STATE", "SYSTEM DOMAIN", "CUSTOM DOMAIN", "CONFIGURATION"], &cells(stores, &columns))
+}
+
+/// A row for each document, with the texts at these pointers.
+fn cells(documents: &[Value], columns: &[&str]) -> Vec<Vec<String>> {
     let cell = |document: &Value, pointer: &str| {
         let text = text(document, pointer);
         if text.is_empty() { "-".to_owned() } else { text }
     };
-    let rows: Vec<Vec<String>> =
-        stores.iter().map(|store| columns.iter().map(|pointer| cell(store, pointer)).collect()).collect();
-    table(&["STORE", "STATE", "SYSTEM DOMAIN", "CUSTOM DOMAIN", "CONFIGURATION"], &rows)
+    documents.iter().map(|document| columns.iter().map(|pointer| cell(document, pointer)).collect()).collect()
+}
+
+fn list<'a>(document: &'a Value, key: &str) -> &'a [Value] {
+    document.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// The drift of a report, and how many stores were looked at.
+pub(super) fn drift(report: &Value) -> String {
+    let columns = ["/store_id", "/resource", "/state", "/action", "/detail"];
+    let found = list(report, "drift");
+    let mut shown = String::new();
+    if !found.is_empty() {
+        shown = table(&["STORE", "RESOURCE", "STATE", "ACTION", "DETAIL"], &cells(found, &columns));
+    }
+    shown.push_str(&paragraph([format!("{} differ; {} stores were looked at", found.len(), text(report, "/checked"))]));
+    shown
+}
+
+/// The steps of a plan in order, and what they cost.
+pub(super) fn plan(plan: &Value) -> String {
+    let columns = ["/action", "/task", "/change", "/resource", "/cloudflare_calls", "/skipped"];
+    let head = ["STEP", "TASK", "CHANGE", "RESOURCE", "CLOUDFLARE CALLS", "SKIPPED"];
+    let mut shown = table(&head, &cells(list(plan, "steps"), &columns));
+    let calls = text(plan, "/cloudflare_calls");
+    shown.push_str(&paragraph([format!("{}: {calls} calls of Cloudflare's API; nothing was done", text(plan, "/operation"))]));
+    shown
 }
 
 #[cfg(test)]

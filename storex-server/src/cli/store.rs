@@ -1,6 +1,6 @@
 //! `storex store`.
 
-use super::args::{CreateArgs, DeleteArgs, GetStoreArgs, ListArgs, StoreCommand, WaitArgs};
+use super::args::{CreateArgs, DeleteArgs, GetStoreArgs, ListArgs, NewStore, StoreCommand, WaitArgs};
 use super::connection::connect;
 use super::failure::{Failure, Outcome};
 use super::follow::follow;
@@ -22,10 +22,11 @@ pub(super) async fn run(command: StoreCommand, environment: &Environment, stream
 
 async fn create(args: &CreateArgs, environment: &Environment, streams: &mut Streams) -> Outcome {
     let client = connect(&args.connection, environment)?;
-    let answer = match client.post_once("/api/stores", &creation(args), args.idempotency_key.as_deref()).await {
+    let answer = match client.post("/api/stores", &request(&args.store), args.repeat.idempotency_key.as_deref()).await {
         Ok(answer) => answer,
         Err(failure) => return Err(settled(failure, &client, &args.wait, streams).await),
     };
+    note_repetition(&answer, streams);
     if !args.wait.wait {
         streams.answer(&answer.body, || Ok(show::store(&answer.body)))?;
         if let Some(operation) = &answer.operation {
@@ -50,7 +51,7 @@ async fn settled(failure: Failure, client: &Client, wait: &WaitArgs, streams: &m
 }
 
 /// The specification's body; what was not given is left out, so that the API says what it needs.
-pub(super) fn creation(args: &CreateArgs) -> Value {
+pub(super) fn request(args: &NewStore) -> Value {
     let given = |pairs: &[(&str, &Option<String>)]| -> Map<String, Value> {
         pairs.iter().filter_map(|(key, value)| Some(((*key).to_owned(), value.as_deref()?.into()))).collect()
     };
@@ -59,6 +60,12 @@ pub(super) fn creation(args: &CreateArgs) -> Value {
     let details = given(&[("owner", &args.owner), ("email", &args.email), ("plan", &args.plan)]);
     body.insert("storeDetails".to_owned(), details.into());
     body.into()
+}
+
+fn note_repetition(answer: &Answer, streams: &mut Streams) {
+    if answer.replayed {
+        streams.note("the key was used before: nothing new was begun");
+    }
 }
 
 fn operation(answer: &Answer) -> Outcome<&str> {
@@ -97,8 +104,9 @@ async fn get(args: &GetStoreArgs, environment: &Environment, streams: &mut Strea
 
 async fn delete(args: &DeleteArgs, environment: &Environment, streams: &mut Streams) -> Outcome {
     let client = connect(&args.connection, environment)?;
-    let answer = client.delete_once(&format!("/api/stores/{}", segment(&args.id)), args.idempotency_key.as_deref()).await?;
+    let answer = client.delete(&format!("/api/stores/{}", segment(&args.id)), args.repeat.idempotency_key.as_deref()).await?;
     let id = operation(&answer)?;
+    note_repetition(&answer, streams);
     if args.wait.wait {
         let document = follow(&client, id, &args.wait, streams).await?;
         return streams.answer(&document, || Ok(format!("{} is deleted\n", args.id)));

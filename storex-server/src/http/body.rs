@@ -26,10 +26,32 @@ const READ_LIMIT: Duration = Duration::from_secs(10);
 /// that appears twice in one object: of two readers one would believe the first and the other the last.
 pub(super) async fn json(request: Request) -> Result<Value> {
     if !is_json(request.headers()) {
-        return Err(Error::new(Code::UnsupportedMediaType, "the body is not declared as application/json"));
+        return Err(undeclared());
     }
-    let bytes = tokio::time::timeout(READ_LIMIT, read(request.into_body())).await;
-    parse(&bytes.map_err(|_| Error::new(Code::InvalidJson, "the body did not arrive within 10 seconds"))??)
+    parse(&in_time(request.into_body()).await?)
+}
+
+/// The JSON document of a request that may have none: then nothing needs to be declared.
+///
+/// # Errors
+/// As [`json`].
+pub(super) async fn optional_json(request: Request) -> Result<Option<Value>> {
+    let declared = is_json(request.headers());
+    let bytes = in_time(request.into_body()).await?;
+    match (bytes.is_empty(), declared) {
+        (true, _) => Ok(None),
+        (false, true) => parse(&bytes).map(Some),
+        (false, false) => Err(undeclared()),
+    }
+}
+
+fn undeclared() -> Error {
+    Error::new(Code::UnsupportedMediaType, "the body is not declared as application/json")
+}
+
+async fn in_time(body: Body) -> Result<Vec<u8>> {
+    let bytes = tokio::time::timeout(READ_LIMIT, read(body)).await;
+    bytes.map_err(|_| Error::new(Code::InvalidJson, "the body did not arrive within 10 seconds"))?
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

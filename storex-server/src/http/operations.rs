@@ -1,7 +1,7 @@
-//! `/api/operations/{id}`: an operation as it is, or once it is at rest.
+//! `/api/operations/{id}`: an operation as it is, or once it is at rest; cancelling it and trying it again.
 
+use super::detached::detached;
 use super::query::{Pairs, Parameters};
-use super::stores::detached;
 use super::{Refused, absent};
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use std::time::Duration;
-use storex_core::{Code, Controller, Error, OperationId};
+use storex_core::{Code, Controller, Error, OperationId, Result};
 
 /// Longest time a request waits for an operation, in seconds.
 const LONGEST_WAIT: u32 = 60;
@@ -29,7 +29,7 @@ pub(super) async fn show(
     Ok(Json(view.map_err(hide)?).into_response())
 }
 
-/// `POST /api/operations/{id}/cancel`: 202, the operation turns back.
+/// `POST /api/operations/{id}/cancel`: 202, the operation turns back by itself.
 pub(super) async fn cancel(
     State(controller): State<Controller>,
     id: Result<Path<String>, PathRejection>,
@@ -41,7 +41,7 @@ pub(super) async fn cancel(
     Ok((StatusCode::ACCEPTED, Json(view)).into_response())
 }
 
-/// `POST /api/operations/{id}/retry`: 202, an operation that waits for an operator is taken up.
+/// `POST /api/operations/{id}/retry`: 202, the operation goes on by itself.
 pub(super) async fn retry(
     State(controller): State<Controller>,
     id: Result<Path<String>, PathRejection>,
@@ -53,7 +53,7 @@ pub(super) async fn retry(
     Ok((StatusCode::ACCEPTED, Json(view)).into_response())
 }
 
-fn operation_id(id: Result<Path<String>, PathRejection>) -> storex_core::Result<OperationId> {
+fn operation_id(id: Result<Path<String>, PathRejection>) -> Result<OperationId> {
     id.ok().and_then(|Path(text)| text.parse().ok()).ok_or_else(|| absent("operation"))
 }
 

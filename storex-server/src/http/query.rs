@@ -40,18 +40,6 @@ impl Parameters {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// `true` or `false`; false when the parameter is not there.
-    ///
-    /// # Errors
-    /// `invalid_field` with the parameter as pointer.
-    pub(super) fn flag(&self, name: &str) -> Result<bool> {
-        match self.text(name) {
-            None | Some("false") => Ok(false),
-            Some("true") => Ok(true),
-            Some(_) => Err(Error::new(Code::InvalidField, format!("{name} is true or false")).pointer(format!("/{name}"))),
-        }
-    }
-
     /// A whole number of at least 0; `None` when the parameter is not there. More digits than fit count as very many.
     ///
     /// # Errors
@@ -63,5 +51,17 @@ impl Parameters {
             return Err(Error::new(Code::InvalidField, why).pointer(format!("/{name}")));
         }
         Ok(Some(text.parse().unwrap_or(u32::MAX)))
+    }
+
+    /// Whether something is asked for; false when the parameter is not there.
+    ///
+    /// # Errors
+    /// `invalid_field` with the parameter as pointer when it is neither `true` nor `false`.
+    pub(super) fn flag(&self, name: &str) -> Result<bool> {
+        match self.text(name) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(Error::new(Code::InvalidField, format!("{name} is true or false")).pointer(format!("/{name}"))),
+        }
     }
 }

@@ -20,7 +20,7 @@ use tower_http::trace::TraceLayer;
 
 /// Longest time an ordinary answer takes.
 const USUAL: Duration = Duration::from_secs(30);
-/// Longest time an answer takes that waits up to a minute.
+/// Longest time an answer takes that waits up to a minute, or looks at many things outside.
 const LONG_POLL: Duration = Duration::from_secs(70);
 
 /// A row of the table of routes.

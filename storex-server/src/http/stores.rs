@@ -1,20 +1,26 @@
 //! `/api/stores`: creating, listing, showing and deleting stores.
 
+use super::detached::detached;
+use super::idempotency::{options, replayed};
 use super::query::{Pairs, Parameters};
 use super::{Refused, absent, body};
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use std::future::Future;
-use storex_core::{Code, Controller, CreateStoreRequest, Error, IdempotencyKey, OperationId, RequestOptions, Result, StoreId};
+use storex_core::{Code, Controller, CreateStoreRequest, Error, OperationId, Result, StoreId};
 
-/// `POST /api/stores`: 201 with exactly the specification's body; with `?dry_run=true` 200 with the plan.
-pub(super) async fn create(State(controller): State<Controller>, pairs: Pairs, request: Request) -> Result<Response, Refused> {
+/// `POST /api/stores`: 201 with exactly the specification's body; with `?dry_run=true` 200 with the plan, and nothing is begun.
+pub(super) async fn create(
+    State(controller): State<Controller>,
+    pairs: Pairs,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Response, Refused> {
     let dry_run = Parameters::read(pairs, &["dry_run"])?.flag("dry_run")?;
-    let options = options(request.headers())?;
+    let options = options(&headers)?;
     let body = body::json(request).await?;
     let request = CreateStoreRequest::from_json(&body)?;
     if dry_run {
@@ -22,8 +28,8 @@ pub(super) async fn create(State(controller): State<Controller>, pairs: Pairs, r
     }
     let accepted = detached(async move { controller.create_store_with(&request, &options).await }).await?;
     let location = ("location", format!("/api/stores/{}", accepted.answer.store_id));
-    let answer = (StatusCode::CREATED, [location, operation_location(&accepted.operation)], Json(accepted.answer));
-    Ok(replayed(answer.into_response(), accepted.replayed))
+    let headers = [location, operation_location(&accepted.operation)];
+    Ok((StatusCode::CREATED, headers, replayed(accepted.replayed), Json(accepted.answer)).into_response())
 }
 
 /// `GET /api/stores`: a page of stores. `page_size` 0 or none means 50, more than 1000 means 1000.
@@ -44,7 +50,7 @@ pub(super) async fn show(
     Ok(Json(controller.get_store(&id).await.map_err(hide)?).into_response())
 }
 
-/// `DELETE /api/stores/{id}`: 202, the operation goes on by itself; with `?dry_run=true` 200 with the plan.
+/// `DELETE /api/stores/{id}`: 202, the operation goes on by itself; with `?dry_run=true` 200 with the plan, and nothing is begun.
 pub(super) async fn delete(
     State(controller): State<Controller>,
     id: Result<Path<String>, PathRejection>,
@@ -52,37 +58,17 @@ pub(super) async fn delete(
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let dry_run = Parameters::read(pairs, &["dry_run"])?.flag("dry_run")?;
-    let (id, options) = (store_id(id)?, options(&headers)?);
+    let options = options(&headers)?;
+    let id = store_id(id)?;
     if dry_run {
         return Ok(Json(controller.plan_delete(&id).await.map_err(hide)?).into_response());
     }
+    // Without a key, too, a second delete finds the first one's operation; only one with a key is a repetition of it.
+    let keyed = options.idempotency_key.is_some();
     let accepted = detached(async move { controller.delete_store_with(&id, &options).await }).await.map_err(hide)?;
     let body = json!({ "status": "success", "operation": accepted.operation });
-    let answer = (StatusCode::ACCEPTED, [operation_location(&accepted.operation)], Json(body));
-    // Without a key a repetition is an ordinary answer.
-    Ok(replayed(answer.into_response(), accepted.replayed && headers.contains_key(KEY)))
-}
-
-/// Header of the key under which a request may be repeated.
-const KEY: &str = "idempotency-key";
-/// Whose keys they are: the API has one token.
-const PRINCIPAL: &str = "operator";
-
-/// How the request is meant, from its headers.
-fn options(headers: &HeaderMap) -> Result<RequestOptions> {
-    let mut keys = headers.get_all(KEY).iter();
-    let Some(key) = keys.next() else { return Ok(RequestOptions::default()) };
-    if keys.next().is_some() {
-        return Err(Error::new(Code::InvalidField, "the header appears twice").pointer("/Idempotency-Key"));
-    }
-    Ok(RequestOptions::with_key(IdempotencyKey::new(PRINCIPAL, key.to_str().unwrap_or_default())?))
-}
-
-fn replayed(mut answer: Response, replayed: bool) -> Response {
-    if replayed {
-        answer.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
-    }
-    answer
+    let headers = [operation_location(&accepted.operation)];
+    Ok((StatusCode::ACCEPTED, headers, replayed(keyed && accepted.replayed), Json(body)).into_response())
 }
 
 fn operation_location(operation: &OperationId) -> (&'static str, String) {
@@ -95,16 +81,4 @@ fn store_id(id: Result<Path<String>, PathRejection>) -> Result<StoreId> {
 
 fn hide(error: Error) -> Error {
     if error.code() == Code::NotFound { absent("store") } else { error }
-}
-
-/// Runs a call with an effect to its end even when the caller hangs up: dropped between the durable intent and its start, an operation would
-/// lie until the next start of the controller.
-pub(super) async fn detached<T: Send + 'static>(call: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
-    match tokio::spawn(call).await {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            tracing::error!(%error, "a call ended without an answer");
-            Err(Error::unclear(Code::Internal, "the call ended without an answer"))
-        }
-    }
 }

@@ -3,6 +3,7 @@
 use super::{DataDir, Edge, Ports, UpOptions, secret};
 use crate::FileNotifier;
 use crate::http::{router, serve};
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,17 +62,24 @@ impl Role {
         let api = router(controller.clone(), admin);
         let stopped = stop.clone();
         let serving = tokio::spawn(async move { serve(listener, api, stopped.cancelled_owned()).await });
-        let (deliverer, stopped) = (controller.clone(), stop.clone());
-        let delivering = tokio::spawn(async move {
-            tokio::select! {
-                () = stopped.cancelled() => {}
-                () = deliverer.run_outbox() => {}
-            }
-        });
-        Ok(Self { controller, stop, tasks: vec![serving, delivering] })
+        let mut role = Self { controller, stop, tasks: vec![serving] };
+        role.keep(|controller| async move { controller.run_outbox().await });
+        Ok(role)
     }
 
-    /// Makes the platform stand and takes up what a previous controller left. A dependency that is not there yet is waited for.
+    /// Runs a task of the controller that has no end, until the role stops.
+    fn keep<F: Future<Output = ()> + Send + 'static>(&mut self, task: impl FnOnce(Controller) -> F) {
+        let (task, stopped) = (task(self.controller.clone()), self.stop.clone());
+        self.tasks.push(tokio::spawn(async move {
+            tokio::select! {
+                () = stopped.cancelled() => {}
+                () = task => {}
+            }
+        }));
+    }
+
+    /// Makes the platform stand, takes up what a previous controller left, and from then on takes over operations nobody drives and mends what drifts.
+    /// A dependency that is not there yet is waited for.
     pub(super) async fn stand(&mut self, ports: &Ports) -> Result<()> {
         let target = format!("http://localhost:{}", ports.router);
         while let Err(error) = self.controller.ensure_platform(&target).await {
@@ -83,19 +91,12 @@ impl Role {
         }
         let resumed = self.controller.resume().await?;
         tracing::info!(resumed, "operations taken up");
-        let (controller, stopped) = (self.controller.clone(), self.stop.clone());
-        let watching = tokio::spawn(async move {
-            tokio::select! {
-                () = stopped.cancelled() => {}
-                () = controller.run_recovery() => {}
-                () = controller.run_reconciler() => {}
-            }
-        });
-        self.tasks.push(watching);
+        self.keep(|controller| async move { controller.run_recovery().await });
+        self.keep(|controller| async move { controller.run_reconciler().await });
         Ok(())
     }
 
-    /// Stops serving, delivering and driving.
+    /// Stops serving, delivering, recovering, reconciling and driving.
     pub(super) async fn stop(self) {
         self.stop.cancel();
         for task in self.tasks {

@@ -6,4 +6,5 @@ mod catalogue;
 mod connection;
 mod served;
 mod stores;
+mod upkeep;
 mod waiting;

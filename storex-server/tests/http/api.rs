@@ -31,7 +31,11 @@ impl Api {
 
     /// An API whose platform was not ensured yet.
     pub(crate) async fn unready() -> Self {
-        let world = World::new().unwrap();
+        Self::over(World::new().unwrap()).await
+    }
+
+    /// An API over this world, whose platform was not ensured yet.
+    pub(crate) async fn over(world: World) -> Self {
         let controller = world.controller().await.unwrap();
         let token = format!("stx_{}", "0123456789abcdef".repeat(4));
         let router = router(controller.clone(), token.parse::<ApiToken>().unwrap());
