@@ -1,14 +1,15 @@
 //! Drift, plan and reconcile on a world in memory.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 use storex_core::operation::OperationState;
 use storex_core::resource::{DriftAction, DriftState};
 use storex_core::{
-    Code, Controller, CreateStoreRequest, DomainProvider, DriftQuery, Hostname, Lease, Page, Part, Query, ReconcileOptions,
-    ReconcileReport, StoreId, StoreRepo, Table,
+    Clock, Code, Controller, CreateStoreRequest, DomainProvider, DriftQuery, EffectCx, Epoch, Hostname, Lease, Page, Part, Query,
+    ReconcileOptions, ReconcileReport, StoreHost, StoreId, StorePackage, StoreRepo, Symlinks, Table,
 };
-use storex_fakes::{Fault, FaultRule, When, World};
+use storex_fakes::{Fault, FaultRule, MemoryClock, When, World};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -287,4 +288,29 @@ async fn a_record_a_link_and_a_process_changed_by_hand_are_exactly_what_is_liste
     );
     assert_eq!(world.host.history()[before..], [format!("apply {id} files"), format!("apply {id} process")]);
     assert_eq!(controller.drift(&DriftQuery::default()).await.unwrap().drift, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_installation_runs_on_the_host_is_no_orphan() {
+    let world = World::new().unwrap();
+    let controller = world.ready_controller().await.unwrap();
+    let package = StorePackage {
+        store_id: "stranger-54321".parse().unwrap(),
+        directory: "/stores/stranger".to_owned(),
+        environment: BTreeMap::new(),
+        symlinks: Symlinks::default(),
+    };
+    let deadline = MemoryClock::new().now() + DAY;
+    let cx = |instance: &str| EffectCx {
+        mark: format!("storex/1 i={instance} s=54321 e=theirs.0f").parse().unwrap(),
+        epoch: Epoch(0),
+        deadline,
+    };
+    world.host.apply(&cx("ffffffff"), &package, Part::Files).await.unwrap();
+    for _ in 0..3 {
+        let report = reconcile(&controller, &all()).await;
+        assert_eq!((report.drift.len(), report.operations.len()), (0, 0), "{report:#?}");
+        tokio::time::sleep(Duration::from_mins(2)).await;
+    }
+    assert_eq!(world.host.stores(), [package.store_id]);
 }

@@ -6,7 +6,8 @@ use crate::record::{Held, PLATFORM, PlatformRecord, StoreRecord, StoreState, dec
 use crate::resource::{DriftAction, DriftState, ResourceKey, ResourceKind, Scene, findings};
 use crate::workflow::platform_resources;
 use crate::{
-    Code, EffectCx, EffectId, EntropyExt, Epoch, Error, HostId, Lease, Mark, Page, Query, Result, StoreId, Subject, Table,
+    Code, Deployed, EffectCx, EffectId, EntropyExt, Epoch, Error, HostId, Lease, Mark, Page, Query, Result, StoreId, Subject,
+    Table,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -135,7 +136,9 @@ impl Controller {
                     continue;
                 }
             };
-            for store in deployed.into_iter().map(|deployed| deployed.store_id) {
+            // What another installation runs on the host is not ours to judge.
+            let ours = |deployed: &Deployed| deployed.parts.values().all(|part| part.mark.instance == self.inner.driver.instance);
+            for store in deployed.into_iter().filter(ours).map(|deployed| deployed.store_id) {
                 if self.providers().repo.get(Table::Stores, &store.to_string()).await?.is_none() {
                     let resource = ResourceKey::on(&host, ResourceKind::HostPart, &store).to_string();
                     let detail = format!("the host {host} runs parts of {store}, which is no store");
