@@ -3,4 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # Built as it would be deployed. What counts is spent in other programs and in fsync.
-exec cargo bench --locked -p storex-tests --bench main_job
+cargo bench --locked -p storex-tests --bench main_job --bench ingress --bench fleet
+# The wheel as people install it.
+scripts/python.sh bench

@@ -1,5 +1,6 @@
 //! The wrapper that makes any implementation fail by script.
 
+mod databases;
 mod edge;
 mod host;
 mod machine;

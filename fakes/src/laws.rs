@@ -3,9 +3,14 @@
 //! A law takes a subject and judges it by its answers alone. Laws choose fresh names, so one subject can sit them all, one after another.
 
 mod book;
+pub mod database_admin;
 pub mod domain_provider;
+pub mod edge_insight;
+pub mod edge_policies;
 pub mod process_supervisor;
 pub mod proxy_writer;
+pub mod resolver;
+pub mod store_archive;
 pub mod store_files;
 pub mod store_host;
 pub mod store_repo;

@@ -17,8 +17,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use storex_core::resource::ResourceKind;
 use storex_core::{
-    Deployed, EffectCx, Epoch, IngressRule, Lease, Mark, Part, RecordFacts, Row, RowWrite, StoreId, StorePackage, Subject, Table,
-    ZoneFacts, ZoneId,
+    Deployed, EffectCx, Epoch, HostnameFacts, IngressRule, Lease, Mark, Part, RecordFacts, Row, RowWrite, StoreId, StorePackage,
+    Subject, Table, ZoneFacts, ZoneId,
 };
 
 /// Objects storex did not make, one or more in every namespace.
@@ -28,6 +28,8 @@ pub struct Sentinels {
     pub zones: Vec<ZoneFacts>,
     /// Records, each with its zone.
     pub records: Vec<(ZoneId, RecordFacts)>,
+    /// Custom hostnames, whole.
+    pub hostnames: Vec<HostnameFacts>,
     /// Name of a tunnel and one of its rules.
     pub rules: Vec<(String, IngressRule)>,
     /// Deployments.
@@ -119,6 +121,7 @@ impl Tripwires {
         let all = &mut state.sentinels;
         all.zones.extend(more.zones);
         all.records.extend(more.records);
+        all.hostnames.extend(more.hostnames);
         all.rules.extend(more.rules);
         all.deployments.extend(more.deployments);
         all.claims.extend(more.claims);
@@ -158,7 +161,10 @@ impl Tripwires {
         let records = records.map(|(_, record)| format!("record {} {}", record.record_type, record.name));
         let kept = |(name, rule): &&(String, IngressRule)| !self.tunnels.has_rule(name, rule);
         let rules = sentinels.rules.iter().filter(kept).map(|(name, rule)| format!("rule {:?} of {name}", rule.hostname));
-        zones.chain(records).chain(rules).collect()
+        let standing = self.domains.hostnames();
+        let hostnames = sentinels.hostnames.iter().filter(|one| !standing.contains(one));
+        let hostnames = hostnames.map(|one| format!("custom hostname {}", one.name));
+        zones.chain(records).chain(hostnames).chain(rules).collect()
     }
 
     /// The edge was changed under this mark.

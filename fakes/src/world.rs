@@ -11,9 +11,13 @@ pub use judge::Allowance;
 pub use process::{Misread, Parts, Process};
 pub use snapshot::Snapshot;
 
-use crate::{FaultScript, MemoryClock, MemoryDomains, MemoryHost, MemoryNotifier, MemoryStores, MemoryTunnels, Tripwires};
+use crate::{
+    FaultScript, MemoryClock, MemoryDomains, MemoryEdge, MemoryHost, MemoryInsight, MemoryNotifier, MemoryResolver, MemoryStores,
+    MemoryTunnels, Tripwires,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use storex_core::policy::ZonePolicy;
 use storex_core::{Clock, Controller, DomainProvider, Hostname, PortRange, Result, Settings, StoreRepo, Table};
 
 /// The twins of every trait. Controllers are built on it and may be stopped at any time; the world stays.
@@ -21,10 +25,16 @@ use storex_core::{Clock, Controller, DomainProvider, Hostname, PortRange, Result
 pub struct World {
     /// Documents and claims.
     pub stores: MemoryStores,
-    /// Zones and records.
+    /// Zones, records and custom hostnames.
     pub domains: MemoryDomains,
+    /// The public DNS.
+    pub dns: MemoryResolver,
     /// Tunnels.
     pub tunnels: MemoryTunnels,
+    /// Settings, rules and certificates of the zones.
+    pub edge: MemoryEdge,
+    /// Visits of the zones.
+    pub insight: MemoryInsight,
     /// The one host.
     pub host: MemoryHost,
     /// Delivered messages.
@@ -39,32 +49,64 @@ pub struct World {
     seed: AtomicU64,
 }
 
+/// A controller on a world in memory of its own, whose platform stands: the one-line assembly. Nothing outside the process is touched, and
+/// nothing outlives it.
+///
+/// Who wants to look at the world behind it, or to make it fail, makes a [`World`] and asks it for its [`World::ready_controller`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> storex_core::Result<()> {
+/// let controller = storex_fakes::sandbox().await?;
+/// assert!(controller.readiness().ready);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// Never in practice; as [`World::ready_controller`].
+///
+/// # Cancellation
+/// Dropping the future leaves nothing behind.
+pub async fn sandbox() -> Result<Controller> {
+    World::new()?.ready_controller().await
+}
+
 impl World {
     /// A world whose primary domain is `storex.com`, with the ports 4001 to 4999.
     ///
     /// # Errors
     /// Never in practice; the constants are parsed.
     pub fn new() -> Result<Self> {
+        Self::on("storex.com".parse()?)
+    }
+
+    /// The same on another primary domain.
+    ///
+    /// # Errors
+    /// As [`World::new`].
+    pub fn on(primary: Hostname) -> Result<Self> {
         let clock = MemoryClock::new();
-        let primary: Hostname = "storex.com".parse()?;
         let (stores, domains) = (MemoryStores::new(Arc::new(clock.clone())), MemoryDomains::new(primary.clone()));
         let host = MemoryHost::new("4001-4999".parse::<PortRange>()?).with_clock(Arc::new(clock.clone()));
-        Ok(Self::over(clock, primary, stores, domains, MemoryTunnels::default(), host))
+        let edge = MemoryEdge::of(domains.clone());
+        Ok(Self::over(clock, primary, stores, (domains, edge), MemoryTunnels::default(), host))
     }
 
     fn over(
         clock: MemoryClock,
         primary: Hostname,
         stores: MemoryStores,
-        domains: MemoryDomains,
+        (domains, edge): (MemoryDomains, MemoryEdge),
         tunnels: MemoryTunnels,
         host: MemoryHost,
     ) -> Self {
         let script = FaultScript::new();
         events::listen(&script, &primary, &domains, &host);
         let wires = Tripwires::new(script.clone(), &stores, &domains, &tunnels, &host);
-        let (notifier, seed) = (MemoryNotifier::default(), AtomicU64::new(0));
-        Self { stores, domains, tunnels, host, notifier, script, wires, clock, primary, seed }
+        let insight = MemoryInsight::of(domains.clone());
+        let (notifier, seed, dns) = (MemoryNotifier::default(), AtomicU64::new(0), MemoryResolver::new());
+        Self { stores, domains, dns, tunnels, edge, insight, host, notifier, script, wires, clock, primary, seed }
     }
 
     /// Settings that suit a world in memory.
@@ -107,13 +149,16 @@ impl World {
         Ok(self.start(self.parts()).await?.controller)
     }
 
-    /// The same over another domain provider, such as a broken one that a test must find out.
+    /// The same over another domain provider, such as a broken one that a test must find out. Its zones are left as it makes them: the world's edge does not
+    /// know them.
     ///
     /// # Errors
     /// As [`World::controller`].
     pub async fn controller_over(&self, domains: Arc<dyn DomainProvider>) -> Result<Controller> {
         self.void_leases();
-        Ok(self.start(Parts { domains, ..self.parts() }).await?.controller)
+        let mut parts = Parts { domains, ..self.parts() };
+        parts.settings.zone_policy = ZonePolicy::none();
+        Ok(self.start(parts).await?.controller)
     }
 
     /// The same over another repo, such as one in a file.
@@ -136,6 +181,10 @@ impl World {
         Ok(controller)
     }
 
+    fn is_of_platform(&self, record: &str) -> bool {
+        ["*", "fallback", "shops"].iter().any(|label| record == format!("{label}.{}", self.primary))
+    }
+
     /// Everything that belongs to stores anywhere in the world, one line each. Empty when no store was ever made or all are wholly gone.
     pub fn store_traces(&self) -> Vec<String> {
         let mut traces = Vec::new();
@@ -145,11 +194,10 @@ impl World {
         for zone in self.domains.zones() {
             let records = self.domains.records(&zone.id).into_iter();
             traces.extend(
-                records
-                    .filter(|record| record.name != format!("*.{}", self.primary))
-                    .map(|record| format!("record {}", record.name)),
+                records.filter(|record| !self.is_of_platform(&record.name)).map(|record| format!("record {}", record.name)),
             );
         }
+        traces.extend(self.domains.hostnames().iter().map(|hostname| format!("hostname {}", hostname.name)));
         traces.extend(self.host.stores().iter().map(|store| format!("deployment {store}")));
         traces.extend(self.stores.claims().iter().map(|claim| format!("claim {}/{}", claim.namespace, claim.name)));
         let kept = |table: Table| !matches!(table, Table::Operations | Table::Platform);

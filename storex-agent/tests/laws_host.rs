@@ -4,12 +4,13 @@
 
 mod host_on_twins;
 
-use host_on_twins::Machine;
+use host_on_twins::{Machine, MachineHand};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use storex_agent::{AgentClient, service};
 use storex_core::{Secret, StoreHost, SystemClock};
-use storex_fakes::laws::{broken_laws, store_host::LAWS};
+use storex_fakes::laws::broken_laws;
+use storex_fakes::laws::store_host::{DRIFT, LAWS, WithHand};
 
 async fn host(machine: &Machine) -> Arc<dyn StoreHost> {
     let router = machine.router().await;
@@ -26,18 +27,27 @@ async fn served(host: Arc<dyn StoreHost>) -> SocketAddr {
     address
 }
 
+/// The host with a hand that reaches its machine.
+fn with_hand(host: Arc<dyn StoreHost>, machine: &Machine) -> Arc<WithHand> {
+    Arc::new(WithHand { host, hand: Arc::new(MachineHand(machine.clone())) })
+}
+
 #[tokio::test]
 async fn the_agent_keeps_every_law() {
-    let host = host(&Machine::new()).await;
+    let machine = Machine::new();
+    let host = host(&machine).await;
     assert_eq!(broken_laws(LAWS, &host).await, []);
+    assert_eq!(broken_laws(DRIFT, &with_hand(host, &machine)).await, []);
 }
 
 #[tokio::test]
 async fn the_client_keeps_every_law_over_http() {
-    let address = served(host(&Machine::new()).await).await;
+    let machine = Machine::new();
+    let address = served(host(&machine).await).await;
     let client = AgentClient::new(address, Secret::new("stx_secret".to_owned()), Arc::new(SystemClock)).unwrap();
     let client: Arc<dyn StoreHost> = Arc::new(client);
     assert_eq!(broken_laws(LAWS, &client).await, []);
+    assert_eq!(broken_laws(DRIFT, &with_hand(client, &machine)).await, []);
 }
 
 #[tokio::test]

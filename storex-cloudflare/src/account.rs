@@ -2,7 +2,10 @@
 
 use crate::api;
 use crate::client::CloudflareClient;
+use crate::dns::CloudflareDns;
 use crate::domains::CloudflareDomains;
+use crate::edge::CloudflareEdge;
+use crate::insight::CloudflareInsight;
 use crate::page;
 use crate::tunnels::CloudflareTunnels;
 use crate::wire::{AccountId, TokenFacts, WireZone};
@@ -72,6 +75,21 @@ impl CloudflareAccount {
     /// Zones and DNS records of the account.
     pub fn domains(&self) -> CloudflareDomains {
         CloudflareDomains::new(self.clone())
+    }
+
+    /// Settings, rules, certificates and cache of the account's zones.
+    pub fn edge(&self) -> CloudflareEdge {
+        CloudflareEdge::new(self.clone())
+    }
+
+    /// Whole sets of records: export, import, scan.
+    pub fn dns(&self) -> CloudflareDns {
+        CloudflareDns::new(self.clone())
+    }
+
+    /// What the edge counted of the account's zones.
+    pub fn insight(&self) -> CloudflareInsight {
+        CloudflareInsight::new(self.clone())
     }
 
     /// Tunnels of the account.

@@ -1,7 +1,7 @@
 //! How a client is set up.
 
 use crate::base_url::{BaseUrl, CLOUDFLARE};
-use crate::budget::{Budget, CALLS, WINDOW};
+use crate::budget::{Budget, Limit, Rates};
 use crate::client::{CloudflareClient, Limits};
 use crate::http::Http;
 use crate::wire::AccountId;
@@ -25,8 +25,9 @@ pub struct CloudflareClientBuilder {
     request_timeout: Duration,
     hard_deadline: Duration,
     late_effect_window: Option<Duration>,
-    calls: usize,
-    window: Duration,
+    patience: Duration,
+    rates: Rates,
+    unlimited: bool,
 }
 
 impl Default for CloudflareClientBuilder {
@@ -41,8 +42,9 @@ impl Default for CloudflareClientBuilder {
             request_timeout: Duration::from_secs(15),
             hard_deadline: Duration::from_secs(30),
             late_effect_window: None,
-            calls: CALLS,
-            window: WINDOW,
+            patience: Duration::from_secs(20),
+            rates: Rates::default(),
+            unlimited: false,
         }
     }
 }
@@ -102,10 +104,41 @@ impl CloudflareClientBuilder {
         self
     }
 
-    /// At most `calls` calls in any `window`; 1,080 in 300 s unless said otherwise (Cloudflare's limit is 1,200).
+    /// At most `calls` calls in any `window`; 1,080 in 300 s and 100 in 1 s unless said otherwise (Cloudflare's limits are 1,200 and 200).
     pub fn budget(mut self, calls: usize, window: Duration) -> Self {
-        self.calls = calls.max(1);
-        self.window = window;
+        (self.rates.calls, self.rates.further) = (Limit::new(calls, window), Vec::new());
+        self
+    }
+
+    /// At most `zones` zones added in any `window`; 25 in 10 minutes unless said otherwise (Cloudflare's limit).
+    pub fn zone_signups(mut self, zones: usize, window: Duration) -> Self {
+        self.rates.signups = Limit::new(zones, window);
+        self
+    }
+
+    /// At most this many certificates for custom hostnames asked for in any `window`; 15 in one minute unless said otherwise (Cloudflare's limit).
+    pub fn hostname_certificates(mut self, certificates: usize, window: Duration) -> Self {
+        self.rates.certificates = Limit::new(certificates, window);
+        self
+    }
+
+    /// At most this many queries of analytics in any `window`; 270 in five minutes unless said otherwise (Cloudflare's limit is 300).
+    pub fn analytics_queries(mut self, queries: usize, window: Duration) -> Self {
+        self.rates.queries = Limit::new(queries, window);
+        self
+    }
+
+    /// How long a read without a deadline waits for its turn before it is refused with `rate_limited`; 20 s unless said otherwise. A read in the
+    /// background waits without end.
+    pub fn read_patience(mut self, limit: Duration) -> Self {
+        self.patience = limit;
+        self
+    }
+
+    /// Sends everything at once, whatever the rate headers and answers 429 say: the control of a test that shows what the budget is for. On this machine
+    /// only.
+    pub fn unlimited(mut self) -> Self {
+        self.unlimited = true;
         self
     }
 
@@ -114,14 +147,15 @@ impl CloudflareClientBuilder {
     /// # Errors
     /// `unusable` when the token is missing or cannot be sent, the base URL may not be used, or the machine has no certificates to trust.
     pub fn build(self) -> Result<CloudflareClient> {
-        let base = BaseUrl::parse(&self.base_url, self.loopback_only)?;
+        let base = BaseUrl::parse(&self.base_url, self.loopback_only || self.unlimited)?;
         let token = self.token.ok_or_else(|| Error::new(Code::Unusable, "no Cloudflare API token was given"))?;
         let http = Http::new(base, token, self.connect_timeout)?;
-        let budget = Budget::new(Arc::clone(&self.clock), self.calls, self.window);
+        let budget = Budget::new(Arc::clone(&self.clock), (!self.unlimited).then_some(self.rates));
         let limits = Limits {
             request: self.request_timeout,
             hard: self.hard_deadline,
             late_effects: self.late_effect_window.unwrap_or(self.hard_deadline + LATE_MARGIN),
+            patience: self.patience,
         };
         Ok(CloudflareClient::assemble(http, budget, self.clock, self.account, limits))
     }

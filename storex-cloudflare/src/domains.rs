@@ -1,17 +1,18 @@
-//! Zones and DNS records over the Cloudflare API.
+//! Zones, DNS records and custom hostnames over the Cloudflare API.
 
 use crate::account::CloudflareAccount;
 use crate::api::{dns_records, zones};
 use crate::error::Failure;
 use crate::page;
 use crate::record_plan::{RecordPlan, Source};
+use crate::record_quota::{self, Change};
 use crate::wire::{WireBatch, WireRecord};
 use crate::zone_presence::explain;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use storex_core::{
-    Code, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, Hostname, RecordFacts, RecordId, RecordSpec,
-    RecordType, Result, ZoneFacts, ZoneId,
+    CertificateStatus, Code, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, Hostname, HostnameFacts,
+    HostnameSpec, OriginStatus, RecordFacts, RecordId, RecordSpec, RecordType, Result, ZoneFacts, ZoneId,
 };
 
 /// How often records in the way are looked at: twice, since somebody may put one there between the look and the change.
@@ -50,7 +51,11 @@ impl CloudflareDomains {
         Ok(facts.into_iter().filter(wanted).collect())
     }
 
-    async fn zone_error(&self, zone: &ZoneId, failure: Failure, deadline: Option<Timestamp>) -> Error {
+    pub(crate) fn account(&self) -> &CloudflareAccount {
+        &self.account
+    }
+
+    pub(crate) async fn zone_error(&self, zone: &ZoneId, failure: Failure, deadline: Option<Timestamp>) -> Error {
         match failure {
             Failure::Refused(refusal) => explain(&self.account, zone, refusal, deadline).await,
             other => other.into(),
@@ -74,15 +79,25 @@ impl CloudflareDomains {
                 Source::Posted => posts.push(dns_records::post(record, &comment)),
             }
         }
+        let (made, removed) = (posts.len(), plan.deletes.len());
+        let change = Change { made, removed, operations: made + removed + patches.len() };
+        record_quota::admit(&self.account, zone, change, Some(cx.deadline)).await?;
         let batch = dns_records::batch(zone, &plan.deletes, patches, posts);
-        let answer = self.account.client().effect(&batch, cx.deadline).await?;
+        let answer = match self.account.client().effect(&batch, cx.deadline).await {
+            Err(Failure::Refused(refusal)) if refusal.is_quota() => {
+                let refused = Error::from(refusal);
+                let error = record_quota::explain(&self.account, zone, change, refused, Some(cx.deadline)).await;
+                return Err(Failure::Unsent(error));
+            }
+            other => other?,
+        };
         in_order_asked(plan, answer).map_err(|error| Failure::Doubt(error.into_unclear()))
     }
 
     async fn ensure_all(&self, cx: &EffectCx, zone: &ZoneId, records: &[RecordSpec]) -> Result<Vec<RecordFacts>> {
         let deadline = Some(cx.deadline);
         // Only an alias excludes another of its name, so only then does Cloudflare itself say that there is one already.
-        if records.iter().all(|record| record.record_type == RecordType::Cname) {
+        if records.iter().all(|record| record.record_type() == RecordType::Cname) {
             match self.apply(cx, zone, records, RecordPlan::all_posted(records.len())).await {
                 Ok(facts) => return Ok(facts),
                 Err(Failure::Refused(refusal)) if refusal.is_record_conflict() => {}
@@ -176,14 +191,12 @@ impl DomainProvider for CloudflareDomains {
         found.and_then(|zone| zone.map(|zone| zone.facts()).transpose()).map_err(|error| error.during("domains.find_zone"))
     }
 
-    async fn ensure_zone(&self, cx: &EffectCx, name: &Hostname) -> Result<ZoneFacts> {
-        let during = |error: Error| error.during("domains.ensure_zone").with("domain", name);
+    async fn create_zone(&self, cx: &EffectCx, name: &Hostname) -> Result<ZoneFacts> {
+        let during = |error: Error| error.during("domains.create_zone").with("domain", name);
         match self.account.client().effect(&zones::create(self.account.id(), name), cx.deadline).await {
             Ok(zone) => zone.facts().map_err(|error| during(error.into_unclear())),
             Err(Failure::Refused(refusal)) if refusal.is_zone_exists() => {
-                let found = self.account.zone_named(name, Some(cx.deadline)).await.map_err(during)?;
-                let vanished = || Error::new(Code::CloudflareAnswer, "Cloudflare says the zone exists and does not list it");
-                found.ok_or_else(vanished).and_then(|zone| zone.facts()).map_err(during)
+                Err(during(Error::new(Code::ZoneExists, format!("the account has a zone {name} already"))))
             }
             Err(failure) => Err(during(failure.into())),
         }
@@ -197,17 +210,42 @@ impl DomainProvider for CloudflareDomains {
         if records.is_empty() {
             return Ok(Vec::new());
         }
-        if records.iter().any(|record| record.record_type == RecordType::Mx) {
-            let message = "an MX record needs a priority, which a record specification does not hold";
-            return Err(Error::new(Code::Unsupported, message).during("domains.ensure_records"));
-        }
+        RecordSpec::check_together(records).map_err(|error| error.during("domains.ensure_records"))?;
         self.ensure_all(cx, zone, records).await.map_err(|error| error.during("domains.ensure_records"))
+    }
+
+    async fn find_hostname(&self, zone: &ZoneId, name: &Hostname) -> Result<Option<HostnameFacts>> {
+        self.hostname_named(zone, name).await.map_err(|error| error.during("domains.find_hostname"))
+    }
+
+    async fn list_hostnames(&self, zone: &ZoneId) -> Result<Option<Vec<HostnameFacts>>> {
+        self.hostnames(zone).await.map(Some).map_err(|error| error.during("domains.list_hostnames"))
+    }
+
+    async fn create_hostname(&self, cx: &EffectCx, zone: &ZoneId, spec: &HostnameSpec) -> Result<HostnameFacts> {
+        let during = |error: Error| error.during("domains.create_hostname").with("domain", &spec.name);
+        self.add_hostname(cx, zone, spec).await.map_err(during)
+    }
+
+    async fn ensure_fallback_origin(&self, cx: &EffectCx, zone: &ZoneId, origin: &Hostname) -> Result<OriginStatus> {
+        let during = |error: Error| error.during("domains.ensure_fallback_origin").with("domain", origin);
+        self.fallback_at(cx, zone, origin).await.map_err(during)
+    }
+
+    async fn recheck(&self, cx: &EffectCx, object: &DomainObject) -> Result<()> {
+        self.check_now(cx, object).await.map_err(|error| error.during("domains.recheck"))
+    }
+
+    async fn zone_certificate(&self, zone: &ZoneId) -> Result<Option<CertificateStatus>> {
+        self.universal_certificate(zone).await.map_err(|error| error.during("domains.zone_certificate"))
     }
 
     async fn remove(&self, cx: &EffectCx, object: &DomainObject) -> Result<()> {
         let removed = match object {
             DomainObject::Zone(zone) => self.remove_zone(cx, zone).await,
             DomainObject::Records { zone, ids } => self.remove_records(cx, zone, ids).await,
+            DomainObject::Hostname { zone, id } => self.remove_hostname(cx, zone, id).await,
+            DomainObject::FallbackOrigin { zone, origin } => self.remove_fallback(cx, zone, origin).await,
             other => Err(Error::new(Code::Unsupported, format!("cannot remove {other:?}"))),
         };
         removed.map_err(|error| error.during("domains.remove"))

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::Value;
 use std::marker::PhantomData;
 
-use crate::budget::Lane;
+use crate::budget::Quota;
 
 /// One call to be sent. `T` is the shape of the answer's `result`.
 #[derive(Debug)]
@@ -20,7 +20,11 @@ pub(crate) struct Endpoint<T> {
     /// JSON body.
     pub(crate) body: Option<Value>,
     /// What it draws on besides the call budget.
-    pub(crate) lane: Lane,
+    pub(crate) quota: Quota,
+    /// Whether what it names has a pace of its own: a 429 that leaves calls in the budget is about that and holds up nothing else.
+    pub(crate) paced: bool,
+    /// Whether success is answered in plain text.
+    pub(crate) text: bool,
     answer: PhantomData<fn() -> T>,
 }
 
@@ -32,7 +36,17 @@ impl<T> Endpoint<T> {
         let parts =
             template.split('/').map(|part| if part.starts_with('{') { ids.next().copied().unwrap_or_default() } else { part });
         let path = parts.collect::<Vec<_>>().join("/");
-        Self { method, template, path, query: Vec::new(), body: None, lane: Lane::General, answer: PhantomData }
+        Self {
+            method,
+            template,
+            path,
+            query: Vec::new(),
+            body: None,
+            quota: Quota::Calls,
+            paced: false,
+            text: false,
+            answer: PhantomData,
+        }
     }
 
     /// Adds a query parameter.
@@ -47,9 +61,21 @@ impl<T> Endpoint<T> {
         self
     }
 
-    /// Draws on this lane as well.
-    pub(crate) fn lane(mut self, lane: Lane) -> Self {
-        self.lane = lane;
+    /// Expects text, not JSON.
+    pub(crate) fn answered_in_text(mut self) -> Self {
+        self.text = true;
+        self
+    }
+
+    /// Draws on this quota as well.
+    pub(crate) fn quota(mut self, quota: Quota) -> Self {
+        self.quota = quota;
+        self
+    }
+
+    /// What it names may be called only now and then.
+    pub(crate) fn paced(mut self) -> Self {
+        self.paced = true;
         self
     }
 
@@ -67,7 +93,9 @@ impl<T> Clone for Endpoint<T> {
             path: self.path.clone(),
             query: self.query.clone(),
             body: self.body.clone(),
-            lane: self.lane,
+            quota: self.quota,
+            paced: self.paced,
+            text: self.text,
             answer: PhantomData,
         }
     }

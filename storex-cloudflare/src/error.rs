@@ -1,14 +1,10 @@
 //! What a failure means: was the call refused, was it never sent, or is its effect in doubt; and which storex code says so.
-//!
-//! Codes and texts of Cloudflare are those seen in its documentation ("Cannot add domain", "DNS records: FAQ", API rate limits) and in public
-//! reports (favonia/cloudflare-ddns issue 990 for 81054, NewFuture/DDNS issue 21 for 81057, jeessy2/ddns-go issue 1378 for 81058).
 
+use crate::budget::Quota;
+use crate::taxonomy::{CERTIFICATE_PAUSE, DEFAULT_PAUSE, Meaning, Standing, meaning};
 use crate::wire::ApiError;
 use std::time::Duration;
 use storex_core::{Code, Error};
-
-/// The pause Cloudflare imposes when its answer 429 does not say how long (Cloudflare docs: every call is blocked for the next five minutes).
-pub(crate) const DEFAULT_PAUSE: Duration = Duration::from_mins(5);
 
 /// Why a call did not succeed.
 #[derive(Debug)]
@@ -41,56 +37,72 @@ pub(crate) struct Refusal {
     pub(crate) errors: Vec<ApiError>,
     /// `Retry-After`.
     pub(crate) retry_after: Option<Duration>,
-    /// Calls left in the budget by the `Ratelimit` header.
-    pub(crate) calls_left: Option<u64>,
+    /// The least that is left of any quota by the rate headers.
+    pub(crate) calls_left: Option<usize>,
+    /// Whether the call was to remove what it names.
+    pub(crate) removal: bool,
+    /// What the call draws on besides the call budget.
+    pub(crate) quota: Quota,
+    /// Whether what the call names has a pace of its own.
+    pub(crate) paced: bool,
 }
 
-/// `<domain> already exists` in this account.
-const ZONE_EXISTS: i64 = 1061;
-/// A tunnel of this name exists (cloudflared maps HTTP 409 to it).
-const TUNNEL_EXISTS: i64 = 1013;
-/// The record to change or delete does not exist.
-const RECORD_MISSING: i64 = 81044;
-/// Another record is in the way; 81058 is an identical one, 81057 its older number.
-const RECORD_CONFLICTS: &[i64] = &[81053, 81054, 81055, 81056, 81057, 81058];
-/// The name cannot be a zone: not registered, a subdomain, banned, no root domain.
-const UNUSABLE_NAMES: &[i64] = &[1049, 1093, 1097, 1099, 1116];
-/// Malformed header, unknown or unauthorized token.
-const BAD_TOKENS: &[i64] = &[6003, 6111, 9106, 9109, 10000];
-/// Throttled; seen with and without HTTP 429.
-const THROTTLES: &[i64] = &[971, 10429];
-/// Failures on Cloudflare's side that come with a status of refusal (cloudflare/python-cloudflare issue 131 for 1052).
-const SERVER_FAILURES: &[i64] = &[1052, 1500];
-/// The registrar could not be asked.
-const LOOKUP_FAILED: i64 = 1110;
-/// Too many attempts to add this domain; Cloudflare says to wait three hours.
-const TRIED_TOO_OFTEN: i64 = 1105;
-/// Too many pending zones.
-const TOO_MANY_PENDING: i64 = 1118;
-
 impl Refusal {
-    fn has(&self, codes: &[i64]) -> bool {
-        self.errors.iter().any(|error| codes.contains(&error.code))
+    /// What it is about.
+    pub(crate) fn meaning(&self) -> Meaning {
+        meaning(self.status, &self.errors)
+    }
+
+    /// How the call stands.
+    pub(crate) fn standing(&self) -> Standing {
+        self.meaning().standing(self.removal)
     }
 
     /// A zone of this name exists in the account.
     pub(crate) fn is_zone_exists(&self) -> bool {
-        self.has(&[ZONE_EXISTS])
+        self.meaning() == Meaning::ZoneExists
     }
 
-    /// A tunnel of this name exists.
+    /// A tunnel of this name exists (cloudflared maps any 409 to it).
     pub(crate) fn is_tunnel_exists(&self) -> bool {
-        self.status == 409 || self.has(&[TUNNEL_EXISTS])
+        self.status == 409 || self.meaning() == Meaning::AlreadyExists
     }
 
-    /// A record is in the way.
+    /// A custom hostname of this name exists, in this zone or another one.
+    pub(crate) fn is_hostname_exists(&self) -> bool {
+        self.meaning() == Meaning::AlreadyExists
+    }
+
+    /// The custom hostname in the path does not exist.
+    pub(crate) fn is_hostname_missing(&self) -> bool {
+        self.errors.iter().any(|error| error.code == HOSTNAME_MISSING)
+    }
+
+    /// A 429 that is about what the call draws on besides, not about the call budget: the budget has calls left, or, for certificates, the headers do
+    /// not say that it has none. A budget that is used up after all says so at the next call.
+    pub(crate) fn is_about_its_quota(&self) -> bool {
+        self.meaning() == Meaning::Throttled
+            && match self.quota {
+                Quota::Calls => self.paced && self.calls_left.is_some_and(|left| left > 0),
+                Quota::ZoneSignup => self.calls_left.is_some_and(|left| left > 0),
+                Quota::HostnameCertificate => self.calls_left != Some(0),
+                Quota::Analytics => true,
+            }
+    }
+
+    /// A record is in the way, perhaps one exactly as asked.
     pub(crate) fn is_record_conflict(&self) -> bool {
-        self.has(RECORD_CONFLICTS)
+        matches!(self.meaning(), Meaning::Identical | Meaning::InTheWay)
+    }
+
+    /// More records than the zone's plan holds, or more changes than a batch takes.
+    pub(crate) fn is_quota(&self) -> bool {
+        self.meaning() == Meaning::Quota
     }
 
     /// A record that was to be deleted or changed is gone.
     pub(crate) fn is_record_missing(&self) -> bool {
-        self.has(&[RECORD_MISSING])
+        self.errors.iter().any(|error| error.code == RECORD_MISSING)
     }
 
     /// What the path names does not exist.
@@ -101,63 +113,42 @@ impl Refusal {
     /// Cloudflare may mean that the zone in the path is gone: it does not tell an unknown zone from a forbidden one, nor from one so young
     /// that its rights have not spread yet (octodns/octodns-cloudflare issue 108).
     pub(crate) fn may_be_about_the_zone(&self) -> bool {
-        matches!(self.status, 403 | 404) && !self.is_record_missing()
-    }
-
-    /// Cloudflare asks to slow down.
-    pub(crate) fn is_throttled(&self) -> bool {
-        self.status == 429 || self.has(THROTTLES)
-    }
-
-    /// Something failed on Cloudflare's side, so the call may have taken effect.
-    pub(crate) fn is_server_failure(&self) -> bool {
-        self.status >= 500 || self.status == 408 || self.has(SERVER_FAILURES)
+        (self.meaning() == Meaning::Forbidden || self.is_missing()) && !self.is_record_missing()
     }
 
     /// How long to wait when throttled.
     pub(crate) fn pause(&self) -> Duration {
-        self.retry_after.unwrap_or(DEFAULT_PAUSE)
-    }
-
-    fn code(&self) -> (Code, Option<Duration>) {
-        if self.is_throttled() {
-            (Code::RateLimited, Some(self.pause()))
-        } else if self.has(&[TRIED_TOO_OFTEN]) {
-            (Code::RateLimited, Some(Duration::from_hours(3)))
-        } else if self.has(&[TOO_MANY_PENDING]) {
-            (Code::RateLimited, Some(Duration::from_mins(10)))
-        } else if self.has(UNUSABLE_NAMES) {
-            (Code::InvalidDomain, None)
-        } else if self.has(&[LOOKUP_FAILED]) {
-            (Code::Unavailable, None)
-        } else if self.has(RECORD_CONFLICTS) {
-            (Code::ForeignObject, None)
-        } else if matches!(self.status, 401 | 403) || self.has(BAD_TOKENS) {
-            (Code::CloudflareDenied, None)
-        } else if self.is_missing() {
-            (Code::NotFound, None)
-        } else {
-            (Code::CloudflareRefused, None)
-        }
+        let certificates = self.quota == Quota::HostnameCertificate && self.is_about_its_quota();
+        let usual = if certificates { Some(CERTIFICATE_PAUSE) } else { self.meaning().pause() };
+        self.retry_after.or(usual).unwrap_or(DEFAULT_PAUSE)
     }
 }
 
+/// The custom hostname was not found (docs, "Custom hostname status codes").
+const HOSTNAME_MISSING: i64 = 1436;
+
+/// The record to change or delete does not exist.
+const RECORD_MISSING: i64 = 81044;
+
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
-        let (code, retry_after) = refusal.code();
-        let mut error = Self::new(code, format!("Cloudflare refused {}", refusal.call)).with("status", refusal.status);
+        let meaning = refusal.meaning();
+        let colon = if meaning.words().is_empty() { "" } else { ": " };
+        let message = format!("Cloudflare refused {}{colon}{}", refusal.call, meaning.words());
+        let mut error = Self::new(meaning.code(), message).with("status", refusal.status);
         for first in refusal.errors.iter().take(1) {
             error = error.with("cloudflare_code", first.code).with("cloudflare_message", &first.message);
             for below in &first.error_chain {
                 error = error.with("cloudflare_code", below.code).with("cloudflare_message", &below.message);
             }
         }
-        if code == Code::InvalidDomain {
+        if meaning.code() == Code::InvalidDomain {
             error = error.pointer("/domain");
         }
-        match retry_after {
-            Some(delay) => error.retry_after(delay),
-            None => error,
+        match refusal.standing() {
+            Standing::Pending => error.retry_after(refusal.pause()),
+            Standing::Unclear => error.into_unclear(),
+            Standing::Done | Standing::Refused => error,
         }
     }
 }
@@ -168,33 +159,8 @@ mod tests {
 
     fn refusal(status: u16, code: i64) -> Refusal {
         let errors = vec![ApiError { code, message: "no".to_owned(), error_chain: Vec::new() }];
-        Refusal { call: "POST /zones".to_owned(), status, errors, retry_after: None, calls_left: None }
-    }
-
-    #[test]
-    fn every_code_of_cloudflare_has_its_storex_code_and_no_doubt() {
-        for (status, number, code) in [
-            (429, 971, Code::RateLimited),
-            (429, 0, Code::RateLimited),
-            (400, 1105, Code::RateLimited),
-            (400, 1118, Code::RateLimited),
-            (400, 1097, Code::InvalidDomain),
-            (400, 1099, Code::InvalidDomain),
-            (400, 1116, Code::InvalidDomain),
-            (400, 1110, Code::Unavailable),
-            (400, 6003, Code::CloudflareDenied),
-            (401, 1000, Code::CloudflareDenied),
-            (403, 10000, Code::CloudflareDenied),
-            (403, 0, Code::CloudflareDenied),
-            (400, 81054, Code::ForeignObject),
-            (404, 81044, Code::NotFound),
-            (400, 1056, Code::CloudflareRefused),
-            (400, 1004, Code::CloudflareRefused),
-        ] {
-            let error = Error::from(refusal(status, number));
-            assert_eq!((error.code(), error.is_unclear()), (code, false), "{status}/{number}");
-            assert!(error.context().any(|(key, value)| key == "cloudflare_code" && value == number.to_string()), "{error}");
-        }
+        let call = "POST /zones".to_owned();
+        Refusal { call, status, errors, retry_after: None, calls_left: None, removal: false, quota: Quota::Calls, paced: false }
     }
 
     #[test]
@@ -203,5 +169,27 @@ mod tests {
         let said = Refusal { retry_after: Some(Duration::from_secs(7)), ..refusal(429, 971) };
         assert_eq!(Error::from(said).retry_delay(), Some(Duration::from_secs(7)));
         assert_eq!(Error::from(refusal(400, 1061)).retry_delay(), None);
+    }
+
+    #[test]
+    fn a_429_about_certificates_waits_thirty_seconds_and_one_about_calls_five_minutes() {
+        let certificate = Refusal { quota: Quota::HostnameCertificate, ..refusal(429, 1498) };
+        let (half, five) = (Duration::from_secs(30), Duration::from_mins(5));
+        for (calls_left, about_it, pause) in [(None, true, half), (Some(800), true, half), (Some(0), false, five)] {
+            let one = Refusal { calls_left, ..certificate.clone() };
+            assert_eq!((one.is_about_its_quota(), one.pause()), (about_it, pause), "{calls_left:?}");
+        }
+        let said = Refusal { retry_after: Some(Duration::from_secs(7)), ..certificate };
+        assert_eq!(said.pause(), Duration::from_secs(7));
+        let signup = Refusal { quota: Quota::ZoneSignup, ..refusal(429, 971) };
+        assert_eq!((signup.is_about_its_quota(), signup.pause()), (false, five));
+    }
+
+    #[test]
+    fn an_error_says_in_words_what_the_number_means_and_keeps_the_number() {
+        let error = Error::from(refusal(400, 1118));
+        assert_eq!(error.message(), "Cloudflare refused POST /zones: too many zones are still pending");
+        assert!(error.context().any(|(key, value)| key == "cloudflare_code" && value == "1118"), "{error}");
+        assert_eq!(Error::from(refusal(400, 4_294_967_296)).message(), "Cloudflare refused POST /zones");
     }
 }

@@ -1,11 +1,14 @@
 //! One HTTP exchange: sends a call once and says what became of it.
 
 use crate::base_url::BaseUrl;
+use crate::budget::Quota;
 use crate::endpoint::Endpoint;
 use crate::error::{Failure, Refusal};
+use crate::rate_headers::RateHeaders;
+use crate::taxonomy::{Meaning, meaning};
 use crate::tls::ensure_crypto_provider;
 use crate::wire::{self, Answer, ApiError, Reading};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, Response, redirect, retry};
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -16,8 +19,6 @@ use storex_core::{Code, Error, Result, Secret};
 const LONGEST_ANSWER: usize = 32 * 1024 * 1024;
 /// Connections unused for longer are not used again, so that a call seldom meets one the other side has just closed.
 const IDLE: Duration = Duration::from_secs(20);
-/// Longest `Retry-After` believed.
-const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 /// An HTTP client that talks to one address with one token: no proxy, no redirects, no repeats.
 pub(crate) struct Http {
@@ -61,11 +62,13 @@ impl Http {
         self.base.as_str()
     }
 
-    /// Sends the call once and waits at most `timeout` for the whole answer.
+    /// Sends the call once and waits at most `timeout` for the whole answer. `learn` is told what the headers of an answer say about the rate of
+    /// calls, whatever becomes of its body.
     pub(crate) async fn send<T: DeserializeOwned>(
         &self,
         endpoint: &Endpoint<T>,
         timeout: Duration,
+        learn: impl FnOnce(&RateHeaders),
     ) -> Result<Answer<T>, Failure> {
         let url = format!("{}{}", self.base.as_str(), endpoint.path);
         let mut request = self.client.request(endpoint.method.clone(), url).query(&endpoint.query).timeout(timeout);
@@ -77,7 +80,8 @@ impl Http {
             Err(error) => return Err(self.broken(endpoint, error)),
         };
         let status = response.status().as_u16();
-        let (retry_after, calls_left) = (pause(response.headers()), calls_left(response.headers()));
+        let rates = RateHeaders::read(response.headers());
+        learn(&rates);
         let body = match whole_body(response).await {
             Ok(body) => body,
             // The status alone settles a 429, whatever became of its body.
@@ -87,8 +91,18 @@ impl Http {
                 return Err(doubt(endpoint, Code::CloudflareAnswer, "answered more than anybody would read").with_status(status));
             }
         };
-        let refusal = |errors| Refusal { call: endpoint.name(), status, errors: self.scrubbed(errors), retry_after, calls_left };
-        match wire::read::<T>(status, &body) {
+        let refusal = |errors| Refusal {
+            call: endpoint.name(),
+            status,
+            errors: self.scrubbed(errors),
+            retry_after: rates.retry_after,
+            calls_left: rates.least_left(),
+            removal: endpoint.method == Method::DELETE,
+            quota: endpoint.quota,
+            paced: endpoint.paced,
+        };
+        let read = if endpoint.text { wire::read_text::<T> } else { wire::read::<T> };
+        match read(status, &body) {
             Reading::Success(answer) => Ok(answer),
             Reading::Refused(errors) => Err(judged(endpoint, refusal(errors))),
             Reading::Unreadable(_) if status == 429 => Err(Failure::Refused(refusal(Vec::new()))),
@@ -143,7 +157,7 @@ impl fmt::Debug for Http {
 
 /// A refusal that blames Cloudflare's own side leaves the effect in doubt.
 fn judged<T>(endpoint: &Endpoint<T>, refusal: Refusal) -> Failure {
-    if refusal.is_throttled() || !refusal.is_server_failure() {
+    if meaning(refusal.status, &refusal.errors) != Meaning::ServerFailure {
         return Failure::Refused(refusal);
     }
     let mut failure = doubt(endpoint, Code::Unavailable, "failed on Cloudflare's side").with_status(refusal.status);
@@ -156,7 +170,9 @@ fn judged<T>(endpoint: &Endpoint<T>, refusal: Refusal) -> Failure {
 
 fn doubt<T>(endpoint: &Endpoint<T>, code: Code, what: impl fmt::Display) -> Failure {
     let error = Error::new(code, format!("{} {what}", endpoint.name()));
-    Failure::Doubt(if endpoint.method == Method::GET { error } else { error.into_unclear() })
+    // Asking analytics changes nothing, though it is a POST.
+    let reads = endpoint.method == Method::GET || endpoint.quota == Quota::Analytics;
+    Failure::Doubt(if reads { error } else { error.into_unclear() })
 }
 
 impl Failure {
@@ -180,35 +196,9 @@ async fn whole_body(mut response: Response) -> Result<Vec<u8>, Option<reqwest::E
     Ok(body)
 }
 
-/// `Retry-After` in seconds. The form with a date is not used by Cloudflare's API.
-fn pause(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_PAUSE))
-}
-
-/// `r` of `Ratelimit: "default";r=50;t=30` (Cloudflare docs, "Rate limits" of the API). The smallest when there are several.
-fn calls_left(headers: &HeaderMap) -> Option<u64> {
-    let text = headers.get("ratelimit")?.to_str().ok()?;
-    text.split([';', ',']).filter_map(|part| part.trim().strip_prefix("r=")?.parse().ok()).min()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_rate_headers_are_read() {
-        let mut headers = HeaderMap::new();
-        assert_eq!((pause(&headers), calls_left(&headers)), (None, None));
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("42"));
-        headers.insert("ratelimit", HeaderValue::from_static("\"default\";r=50;t=30, \"burst\";r=3;t=1"));
-        assert_eq!((pause(&headers), calls_left(&headers)), (Some(Duration::from_secs(42)), Some(3)));
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("Wed, 21 Oct 2026 07:28:00 GMT"));
-        headers.insert("ratelimit", HeaderValue::from_static("nonsense"));
-        assert_eq!((pause(&headers), calls_left(&headers)), (None, None));
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("99999999999"));
-        assert_eq!(pause(&headers), Some(LONGEST_PAUSE));
-    }
 
     #[test]
     fn a_token_no_header_can_hold_is_refused_without_being_shown() {

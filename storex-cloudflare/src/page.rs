@@ -3,6 +3,7 @@
 use crate::client::CloudflareClient;
 use crate::endpoint::Endpoint;
 use crate::error::Failure;
+use crate::wire::ResultInfo;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use storex_core::{Code, Error};
@@ -12,6 +13,9 @@ const ROUNDS: u32 = 3;
 
 /// All items of a list. A short page, a total that changes between pages or does not fit the items means that the list changed or was cut
 /// short while it was read: it is read again, and after three times that is an error. It is never taken for a shorter list.
+///
+/// How far a list goes is what its `result_info` says, not what was asked for, since Cloudflare clamps `per_page`: a total of items, else a total of
+/// pages, else a cursor to the next page. A list that says none of them proves nothing.
 pub(crate) async fn read_all<T: DeserializeOwned>(
     client: &CloudflareClient,
     endpoint: &Endpoint<Vec<T>>,
@@ -26,37 +30,61 @@ pub(crate) async fn read_all<T: DeserializeOwned>(
     Err(Failure::Doubt(Error::new(Code::CloudflareAnswer, format!("the pages of {} do not fit together", endpoint.name()))))
 }
 
+/// Where a list ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum End {
+    /// After this many items.
+    Items(u64),
+    /// After this many pages.
+    Pages(u64),
+    /// When there is no cursor to a next page.
+    NoCursor,
+}
+
+/// Where the list ends by what a page says.
+fn end(info: &ResultInfo) -> Option<End> {
+    let cursor = info.cursor.as_ref().map(|_| End::NoCursor);
+    info.total_count.map(End::Items).or(info.total_pages.map(End::Pages)).or(cursor)
+}
+
 async fn read_once<T: DeserializeOwned>(
     client: &CloudflareClient,
     endpoint: &Endpoint<Vec<T>>,
     per_page: u32,
     deadline: Option<Timestamp>,
 ) -> Result<Option<Vec<T>>, Failure> {
-    let mut items = Vec::new();
-    let mut announced = None;
+    let (mut items, mut announced, mut cursor) = (Vec::new(), None, None::<String>);
     for page in 1_u64.. {
-        let wanted = endpoint.clone().query("page", page.to_string()).query("per_page", per_page.to_string());
+        let mut wanted = endpoint.clone().query("per_page", per_page.to_string());
+        wanted = match &cursor {
+            Some(cursor) => wanted.query("cursor", cursor.as_str()),
+            None => wanted.query("page", page.to_string()),
+        };
         let answer = client.read(&wanted, deadline).await?;
-        // Without a total nothing proves that this is all: an error, since asking again will not bring one.
-        let Some(total) = answer.info.as_ref().and_then(|info| info.total_count) else {
-            return Err(Failure::Doubt(Error::new(
-                Code::CloudflareAnswer,
-                format!("{} answered a list without a total", endpoint.name()),
-            )));
+        let info = answer.info.unwrap_or_default();
+        // Without an end nothing proves that this is all: an error, since asking again will not bring one.
+        let Some(end) = end(&info) else {
+            let message = format!("{} answered a list without a total", endpoint.name());
+            return Err(Failure::Doubt(Error::new(Code::CloudflareAnswer, message)));
         };
         let here = answer.result.len() as u64;
-        let counted = answer.info.and_then(|info| info.count).unwrap_or(here);
         items.extend(answer.result);
         let read = items.len() as u64;
-        if counted != here || *announced.get_or_insert(total) != total || read > total {
+        if info.count.unwrap_or(here) != here || *announced.get_or_insert_with(|| end.clone()) != end {
             return Ok(None);
         }
-        if read == total {
+        let (whole, short) = match end {
+            End::Items(total) => (read == total, read > total || here == 0),
+            End::Pages(total) => (page >= total, here == 0),
+            End::NoCursor => (info.cursor.as_deref() == Some(""), info.cursor == cursor),
+        };
+        if whole {
             return Ok(Some(items));
         }
-        if here == 0 {
+        if short {
             return Ok(None);
         }
+        cursor = info.cursor.filter(|_| end == End::NoCursor);
     }
     Ok(None)
 }

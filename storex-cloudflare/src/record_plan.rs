@@ -1,7 +1,7 @@
 //! Decides, once a record is in the way, which records stay, change or are made. Pure.
 
 use std::collections::BTreeSet;
-use storex_core::{Code, Error, Mark, RecordFacts, RecordId, RecordSpec, RecordType, Result};
+use storex_core::{Code, Error, Mark, RecordFacts, RecordId, RecordSpec, Result};
 
 /// Where a record asked for will come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,11 +36,11 @@ impl RecordPlan {
     pub(crate) fn decide(records: &[RecordSpec], existing: &[RecordFacts], mark: &Mark) -> Result<Self> {
         let mut plan = Self { deletes: Vec::new(), sources: Vec::with_capacity(records.len()) };
         let mut taken = BTreeSet::new();
-        let exact = claims(records, existing, mark, &mut taken, same_content);
+        let exact = claims(records, existing, mark, &mut taken, RecordSpec::matches);
         let rest = claims(records, existing, mark, &mut taken, |_, _| true);
         for ((record, exact), rest) in records.iter().zip(exact).zip(rest) {
             let source = match exact.or(rest) {
-                Some(found) if same_content(record, found) && found.comment.as_deref() == Some(mark.to_string().as_str()) => {
+                Some(found) if record.matches(found) && found.comment.as_deref() == Some(mark.to_string().as_str()) => {
                     Source::Kept(found.clone())
                 }
                 Some(found) => Source::Patched(found.id.clone()),
@@ -70,7 +70,7 @@ impl RecordPlan {
         mark: &Mark,
         taken: &BTreeSet<&RecordId>,
     ) -> Result<()> {
-        for rival in existing.iter().filter(|found| excludes(record, found) && !taken.contains(&found.id)) {
+        for rival in existing.iter().filter(|found| record.excludes(found) && !taken.contains(&found.id)) {
             if !is_ours(rival, mark) {
                 let message =
                     format!("a {} record of {} that this store does not own is in the way", rival.record_type, rival.name);
@@ -94,7 +94,7 @@ fn claims<'e>(
 ) -> Vec<Option<&'e RecordFacts>> {
     let mut claim = |record: &RecordSpec| {
         let ours = |found: &&RecordFacts| {
-            !taken.contains(&found.id) && same_place(record, found) && is_ours(found, mark) && fits(record, found)
+            !taken.contains(&found.id) && record.is_at(found) && is_ours(found, mark) && fits(record, found)
         };
         let found = existing.iter().find(ours)?;
         taken.insert(&found.id);
@@ -108,56 +108,17 @@ fn is_ours(found: &RecordFacts, mark: &Mark) -> bool {
     theirs.is_some_and(|theirs| theirs.same_owner(mark))
 }
 
-fn same_place(record: &RecordSpec, found: &RecordFacts) -> bool {
-    type_name(record.record_type) == found.record_type && same_name(record, found)
-}
-
-fn same_name(record: &RecordSpec, found: &RecordFacts) -> bool {
-    record.name.trim_end_matches('.').eq_ignore_ascii_case(&found.name)
-}
-
-fn same_content(record: &RecordSpec, found: &RecordFacts) -> bool {
-    let same = if record.record_type == RecordType::Txt {
-        record.content == found.content
-    } else {
-        record.content.trim_end_matches('.').eq_ignore_ascii_case(found.content.trim_end_matches('.'))
-    };
-    same && record.proxied == found.proxied
-}
-
-/// Whether both cannot stand in one zone: a CNAME excludes addresses and other CNAMEs of its name, and nothing stands twice (Cloudflare docs,
-/// "DNS record types"; codes 81053, 81054, 81058).
-fn excludes(record: &RecordSpec, found: &RecordFacts) -> bool {
-    let is_address = |name: &str| matches!(name, "A" | "AAAA");
-    let (new, old) = (type_name(record.record_type), found.record_type.as_str());
-    let identical = new == old && same_content(&RecordSpec { proxied: found.proxied, ..record.clone() }, found);
-    let aliased = (new == "CNAME" && (old == "CNAME" || is_address(old))) || (old == "CNAME" && is_address(new));
-    same_name(record, found) && (identical || aliased)
-}
-
-/// The provider's word for a type.
-fn type_name(record_type: RecordType) -> &'static str {
-    match record_type {
-        RecordType::A => "A",
-        RecordType::Aaaa => "AAAA",
-        RecordType::Cname => "CNAME",
-        RecordType::Txt => "TXT",
-        RecordType::Mx => "MX",
-        // A type of a later core: no record of today has this name.
-        _ => "",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use storex_core::RecordType;
 
     fn mark(subject: &str, effect: &str) -> Mark {
         format!("storex/1 i=0a1b2c3d s={subject} e={effect}").parse().expect("a mark")
     }
 
     fn spec(record_type: RecordType, name: &str, content: &str) -> RecordSpec {
-        RecordSpec { record_type, name: name.to_owned(), content: content.to_owned(), proxied: false }
+        RecordSpec::parse(record_type, name, content).unwrap()
     }
 
     fn fact(id: &str, record_type: &str, name: &str, content: &str, comment: Option<&Mark>) -> RecordFacts {
@@ -168,6 +129,7 @@ mod tests {
             name: name.to_owned(),
             content: content.to_owned(),
             proxied: false,
+            ttl: 1,
             comment,
         }
     }

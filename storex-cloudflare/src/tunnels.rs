@@ -3,16 +3,23 @@
 use crate::account::CloudflareAccount;
 use crate::api::tunnels;
 use crate::error::Failure;
+use crate::ingress::Ingress;
 use crate::page;
+use crate::taxonomy::Standing;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use storex_core::{Code, EffectCx, Error, Result, TunnelDocument, TunnelFacts, TunnelId, TunnelRoutes};
+use std::collections::HashMap;
+use storex_core::{
+    Code, ConnectorFacts, ConnectorId, EffectCx, Error, IngressRule, Result, Secret, TunnelDocument, TunnelFacts, TunnelId,
+    TunnelRoutes,
+};
 
 /// The [`TunnelRoutes`] over the Cloudflare API.
 ///
 /// The configuration is one document without a precondition on the wire, and its version rises with every PUT, also one that changes nothing.
-/// So `store` reads the version just before it writes and skips a write that would change nothing: two calls, or one.
+/// So `store` reads the version just before it writes, skips a write that would change nothing, and refuses a document cloudflared would not accept
+/// before it is sent: two calls, or one.
 #[derive(Clone, Debug)]
 pub struct CloudflareTunnels {
     account: CloudflareAccount,
@@ -47,8 +54,31 @@ impl CloudflareTunnels {
         if same_document(&current, document) {
             return Ok(version);
         }
+        check(document, &current)?;
         let put = tunnels::put_configuration(self.account.id(), id, document);
-        Ok(self.account.client().effect(&put, cx.deadline).await?.version)
+        let written = self.account.client().effect(&put, cx.deadline).await?.version;
+        if written != expected_version + 1 {
+            tracing::warn!(%id, expected_version, written, "somebody else wrote the tunnel's configuration in the moment between look and write");
+        }
+        Ok(written)
+    }
+}
+
+/// Refuses what cloudflared would, since a connector that cannot read its configuration stays at the one before; and of the rules that are not there
+/// yet, which are storex's own, also what storex never writes.
+fn check(document: &TunnelDocument, current: &TunnelDocument) -> Result<()> {
+    let mut known: HashMap<&str, Vec<Value>> = HashMap::new();
+    for rule in &current.ingress {
+        known.entry(rule.hostname.as_deref().unwrap_or_default()).or_default().push(canonical(&json!(rule)));
+    }
+    let is_own = |rule: &IngressRule| {
+        let of_its_name = known.get(rule.hostname.as_deref().unwrap_or_default());
+        !of_its_name.is_some_and(|known| known.contains(&canonical(&json!(rule))))
+    };
+    let own: Vec<usize> = (0..).zip(&document.ingress).filter(|(_, rule)| is_own(rule)).map(|(index, _)| index).collect();
+    match Ingress::parse_with_own(&json!(document), &own) {
+        Ok(_) => Ok(()),
+        Err(invalid) => Err(Error::new(Code::CloudflareRefused, format!("the tunnel's configuration was not sent: {invalid}"))),
     }
 }
 
@@ -84,13 +114,12 @@ impl TunnelRoutes for CloudflareTunnels {
         self.named(name, None).await.map_err(|error| error.during("tunnel.find"))
     }
 
-    async fn ensure(&self, cx: &EffectCx, name: &str) -> Result<TunnelFacts> {
-        let during = |error: Error| error.during("tunnel.ensure").with("detail", name);
+    async fn create(&self, cx: &EffectCx, name: &str) -> Result<TunnelFacts> {
+        let during = |error: Error| error.during("tunnel.create").with("detail", name);
         match self.account.client().effect(&tunnels::create(self.account.id(), name), cx.deadline).await {
             Ok(tunnel) => tunnel.facts().map_err(|error| during(error.into_unclear())),
             Err(Failure::Refused(refusal)) if refusal.is_tunnel_exists() => {
-                let vanished = || Error::new(Code::CloudflareAnswer, "Cloudflare says the tunnel exists and does not list it");
-                self.named(name, Some(cx.deadline)).await.and_then(|found| found.ok_or_else(vanished)).map_err(during)
+                Err(during(Error::new(Code::ForeignObject, format!("the account has a tunnel {name} already"))))
             }
             Err(failure) => Err(during(failure.into())),
         }
@@ -107,9 +136,30 @@ impl TunnelRoutes for CloudflareTunnels {
     async fn remove(&self, cx: &EffectCx, id: &TunnelId) -> Result<()> {
         match self.account.client().effect(&tunnels::delete(self.account.id(), id), cx.deadline).await {
             Ok(_) => Ok(()),
-            Err(Failure::Refused(refusal)) if refusal.is_missing() => Ok(()),
+            Err(Failure::Refused(refusal)) if refusal.standing() == Standing::Done => Ok(()),
             Err(failure) => Err(Error::from(failure).during("tunnel.remove")),
         }
+    }
+
+    async fn connectors(&self, id: &TunnelId) -> Result<Vec<ConnectorFacts>> {
+        let during = |error: Error| error.during("tunnel.connectors");
+        let endpoint = tunnels::connections(self.account.id(), id);
+        let answer = self.account.client().read(&endpoint, None).await.map_err(|failure| during(failure.into()))?;
+        answer.result.iter().flatten().map(|connector| connector.facts().map_err(during)).collect()
+    }
+
+    async fn reset_connector(&self, cx: &EffectCx, id: &TunnelId, connector: &ConnectorId) -> Result<()> {
+        let endpoint = tunnels::drop_connections(self.account.id(), id, connector);
+        match self.account.client().effect(&endpoint, cx.deadline).await {
+            Ok(_) => Ok(()),
+            Err(failure) => Err(Error::from(failure).during("tunnel.reset_connector").with("detail", connector)),
+        }
+    }
+
+    async fn run_token(&self, id: &TunnelId) -> Result<Secret<String>> {
+        let endpoint = tunnels::token(self.account.id(), id);
+        let answer = self.account.client().read(&endpoint, None).await;
+        answer.map(|answer| Secret::new(answer.result)).map_err(|failure| Error::from(failure).during("tunnel.run_token"))
     }
 }
 

@@ -1,16 +1,22 @@
 //! Shapes of what Cloudflare answers, read tolerantly: unknown fields are ignored, unknown words kept, codes may be numbers or text.
 
+mod edge;
 mod envelope;
+mod graphql;
+mod hostname;
 mod record;
 mod token;
 mod tunnel;
 mod zone;
 
-pub(crate) use envelope::{Answer, ApiError, Reading, read};
-pub(crate) use record::{WireBatch, WireRecord};
+pub(crate) use edge::{WireBots, WireOrdered, WirePack, WireRuleset, WireSetting, WireUniversal, WireVerification, WireZonePlan};
+pub(crate) use envelope::{Answer, ApiError, Reading, ResultInfo, read, read_text};
+pub(crate) use graphql::{WireEvents, WireGraphql, WireInsightLimits, WireTraffic, WireZones};
+pub(crate) use hostname::{WireFallbackOrigin, WireHostname};
+pub(crate) use record::{WireBatch, WireRecord, WireReview, WireUsage, unquoted};
 pub(crate) use token::WireToken;
-pub use token::{TokenFacts, TokenStatus};
-pub(crate) use tunnel::{WireConfiguration, WireTunnel};
+pub use token::{TokenFacts, TokenOwner, TokenStatus};
+pub(crate) use tunnel::{WireConfiguration, WireConnector, WireTunnel};
 pub use zone::AccountId;
 pub(crate) use zone::WireZone;
 

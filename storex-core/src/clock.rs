@@ -6,6 +6,9 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 /// Where the time comes from.
+///
+/// # Cancellation
+/// A dropped sleep has no effect.
 #[async_trait]
 pub trait Clock: Debug + Send + Sync + 'static {
     /// The time now. Readings of one clock never run backwards by more than the machine's own adjustments.

@@ -1,9 +1,16 @@
 //! The one door: HTTP, CLI, Python and embedding programs call these use cases and nothing deeper.
 
 mod builder;
+mod domain_life;
+mod domains;
 mod drift;
+mod edge;
+mod events;
+mod handle;
 mod idempotency;
+mod insight;
 mod interventions;
+mod listing;
 mod operations;
 mod outbox;
 mod plan;
@@ -12,21 +19,28 @@ mod reconcile;
 mod recovery;
 mod request;
 mod settings;
+mod shadows;
 mod stores;
+mod tunnel;
 mod view;
 
 pub use builder::ControllerBuilder;
 pub use drift::{Drift, DriftQuery, DriftReport};
+pub use edge::{PurgeView, ReissueView};
+pub use events::{OperationEvent, OperationEvents};
+pub use handle::OperationHandle;
 pub use idempotency::{Accepted, IdempotencyKey, RequestOptions};
+pub use insight::InsightView;
 pub use plan::{PlanView, PlannedStep};
 pub use platform::Readiness;
 pub use reconcile::{ReconcileOptions, ReconcileReport};
 pub use request::CreateStoreRequest;
 pub use settings::Settings;
+pub use tunnel::{ConnectorView, TunnelView};
 pub use view::{ConfigurationStatus, ConfigurationView, DomainsView, StoreCreated, StoreList, StoreView};
 
 use crate::operation::{Driver, Ears};
-use crate::resource::Providers;
+use crate::resource::{HostnameListing, Providers};
 use crate::{Notifier, OperationId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -38,7 +52,7 @@ type Driven = HashMap<OperationId, Ears>;
 /// A running control plane. Cheap to clone; clones are the same control plane. Two controllers in one process are independent, and nothing
 /// global is installed.
 ///
-/// Operations run as tasks of the ambient tokio runtime. Dropping a handle never stops one; [`Controller::stop`] and the end of the runtime do,
+/// Operations run as tasks of the ambient tokio runtime. Dropping a controller or an [`OperationHandle`] never stops one; [`Controller::stop`] and the end of the runtime do,
 /// and the next controller on the same repo resumes them.
 #[derive(Clone, Debug)]
 pub struct Controller {
@@ -54,6 +68,10 @@ struct Inner {
     driven: Mutex<Driven>,
     readiness: RwLock<Readiness>,
     memory: Mutex<reconcile::Memory>,
+    /// What stands in the wildcard's way, as last listed.
+    shadows: Mutex<Option<Arc<shadows::Shadows>>>,
+    /// The custom hostnames, as last listed.
+    hostnames: Mutex<Option<Arc<HostnameListing>>>,
     /// Tasks that drive operations.
     tasks: Mutex<JoinSet<()>>,
 }
@@ -65,6 +83,9 @@ impl Controller {
 
     /// Stops driving operations, as a crash would: what was on its way is in doubt, and the next controller on the same repo looks for it.
     /// Returns when no task of this controller sends anything any more.
+    ///
+    /// # Cancellation
+    /// Dropping the future stops the driving all the same; then nobody has waited for what was on its way.
     pub async fn stop(&self) {
         let mut tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         tasks.shutdown().await;

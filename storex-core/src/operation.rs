@@ -34,6 +34,9 @@ use std::fmt::Debug;
 pub type Decide = fn(&OperationDoc, &Facts, Timestamp, &dyn Flow) -> Vec<Move>;
 
 /// What makes one kind of operation: which value each step brings about, and whether the way back is open.
+///
+/// # Cancellation
+/// Plans only read: safe to drop at any moment.
 #[async_trait]
 pub trait Flow: Debug + Send + Sync + 'static {
     /// Stable name, such as `create_store`.

@@ -1,14 +1,16 @@
 //! The documents storex keeps: plain data, written by operations, read by everybody.
 
-use crate::resource::{RecordRow, ResourceKey};
+use crate::resource::{RecordRow, ResourceKey, ZonePolicySpec};
 use crate::{
-    Email, Error, HostId, Hostname, IngressRule, InstanceId, Json, Notification, OperationId, Port, Result, Row, StoreDigits,
-    StoreId, Table, TunnelFacts, Username, ZoneFacts, ZoneId,
+    Code, DnsProof, Email, Error, HostId, Hostname, HostnameId, IngressRule, InstanceId, Json, Notification, OperationId, Port,
+    Result, Row, StoreDigits, StoreId, Table, TunnelFacts, TunnelId, Username, ZoneFacts, ZoneId,
 };
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 /// Who owns a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +57,9 @@ pub struct Held {
     pub found: Option<Json>,
     /// Resources it hangs on; removed only after it.
     pub after: Vec<ResourceKey>,
+    /// Until when a lost effect that made it could still appear: removed only then, so that it does not come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_until: Option<Timestamp>,
 }
 
 /// A store.
@@ -88,7 +93,7 @@ pub struct StoreRecord {
 /// On whom something waits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitsOn {
-    /// Who has to act: `owner`, `cloudflare` or `storex`.
+    /// Who has to act: `owner`, `cloudflare`, `operator` or `storex`.
     pub who: String,
     /// What they have to do.
     pub what: String,
@@ -103,14 +108,54 @@ pub struct DomainRecord {
     pub name: Hostname,
     /// Its store.
     pub store_id: StoreId,
-    /// How it reaches the tunnel: `wildcard` (below the primary domain) or `zone`.
+    /// How it reaches the tunnel: `wildcard` (below the primary domain), `zone` or `custom_hostname`.
     pub strategy: String,
     /// Its zone.
     pub zone: Option<ZoneId>,
     /// Name servers its registrar must name.
     pub name_servers: Vec<String>,
-    /// On whom it waits; none when it is active.
+    /// On whom it waits; none when it is active, certificate included.
     pub waits_on: Option<WaitsOn>,
+    /// The text record by which the owner proves the name before its custom hostname is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<DnsProof>,
+    /// Where the CNAME record of a custom hostname must lead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Hostname>,
+    /// Its custom hostname, once it is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<HostnameId>,
+    /// The operation that makes its custom hostname.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activation: Option<OperationId>,
+    /// When the provider was last asked to look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rechecked_at: Option<Timestamp>,
+}
+
+impl DomainRecord {
+    /// What is left to do for it, as the specification words it; empty when it is active.
+    pub fn next_steps(&self) -> Vec<String> {
+        let Some(waits) = &self.waits_on else { return Vec::new() };
+        let last = ["Wait for DNS propagation", "Verify domain ownership"].map(str::to_owned);
+        let first = match (self.strategy.as_str(), &self.proof, &self.target) {
+            ("zone", ..) if waits.who == "owner" && self.name_servers.is_empty() => {
+                vec!["Wait for the assigned nameservers".to_owned()]
+            }
+            ("zone", ..) if waits.who == "owner" => vec!["Update domain nameservers".to_owned()],
+            ("custom_hostname", Some(proof), Some(target)) if waits.who == "owner" && self.hostname.is_none() => vec![
+                format!("Add the TXT record {} with the value {}", proof.name, proof.value),
+                format!("Add the CNAME record {} that points to {target}", self.name),
+            ],
+            _ => return vec![capitalised(&waits.what)],
+        };
+        first.into_iter().chain(last).collect()
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut signs = text.chars();
+    signs.next().map(|first| first.to_uppercase().chain(signs).collect()).unwrap_or_default()
 }
 
 /// The certificate that covers a host name.
@@ -120,7 +165,8 @@ pub struct CertificateRecord {
     pub name: Hostname,
     /// Its store.
     pub store_id: StoreId,
-    /// What provides it: `universal`, the zone's own certificate, issued by Cloudflare once the zone is active.
+    /// What provides it: `universal`, the zone's own certificate, issued by Cloudflare once the zone is active; `custom_hostname`, the
+    /// hostname's own.
     pub provider: String,
     /// On whom it waits; none when it is active.
     pub waits_on: Option<WaitsOn>,
@@ -152,6 +198,62 @@ pub struct OutboxRecord {
     pub dead: Option<String>,
 }
 
+/// What a store wants in the tunnel's document, where routing is direct.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RouteRow {
+    /// The tunnel.
+    pub tunnel: TunnelId,
+    /// Host the rules lead to.
+    pub host: HostId,
+    /// One rule for each of its host names.
+    pub rules: Vec<IngressRule>,
+}
+
+/// How requests come from the tunnel to a store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Routing {
+    /// Through the router, by constant rules: a store costs no call.
+    #[default]
+    Router,
+    /// By a rule for each host name of a store, straight to its port, on the one host whose connectors serve the tunnel.
+    Direct,
+}
+
+impl Routing {
+    /// Whether requests go through the router.
+    pub fn is_router(&self) -> bool {
+        *self == Self::Router
+    }
+
+    /// Stable name.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Router => "router",
+            Self::Direct => "direct",
+        }
+    }
+}
+
+impl fmt::Display for Routing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Routing {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "router" => Ok(Self::Router),
+            "direct" => Ok(Self::Direct),
+            _ => Err(Error::new(Code::InvalidField, "routing is router or direct")),
+        }
+    }
+}
+
 /// What all stores share.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlatformRecord {
@@ -163,6 +265,18 @@ pub struct PlatformRecord {
     pub tunnel: TunnelFacts,
     /// Our ingress rules.
     pub ingress: Vec<IngressRule>,
+    /// How requests come from the tunnel to a store.
+    #[serde(default, skip_serializing_if = "Routing::is_router")]
+    pub routing: Routing,
+    /// The one host of direct routing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direct_host: Option<HostId>,
+    /// Where custom hostnames go; none when the platform is not ready for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Hostname>,
+    /// What storex changed of the primary zone's policy, each part with what stood before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policy: Vec<ZonePolicySpec>,
 }
 
 /// Identity of the installation.

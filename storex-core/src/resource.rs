@@ -5,31 +5,44 @@
 //! [`Seen`] — absent, ours, foreign — is made here.
 
 mod audit;
+mod certificate;
 mod claim;
 mod connectivity;
+mod custom_hostname;
+mod fallback_origin;
 mod host_part;
 mod ingress;
 mod primary_zone;
 mod record;
 mod records;
+mod reference_zone;
 mod tunnel;
+mod tunnel_route;
 mod zone;
+mod zone_policy;
 
+pub use crate::tunnel_writer::TunnelWriter;
 pub use audit::{Audit, DriftAction, DriftState};
 pub(crate) use audit::{Finding, edge_reads, findings};
+pub use certificate::{CertificateSpec, CertificateStep};
 pub use claim::{ClaimSpec, Claimed};
 pub use connectivity::ConnectivitySpec;
+pub use custom_hostname::CustomHostnameSpec;
+pub(crate) use custom_hostname::HostnameListing;
+pub use fallback_origin::FallbackOriginSpec;
 pub use host_part::HostPartSpec;
 pub use ingress::IngressSpec;
 pub use record::RecordRow;
 pub use records::RecordsSpec;
 pub use tunnel::TunnelSpec;
+pub use tunnel_route::{TunnelRouteFacts, TunnelRouteSpec};
 pub use zone::ZoneSpec;
+pub use zone_policy::{PolicyApplied, PolicyLook, PolicyLookSpec, ZonePolicySpec};
 
 use crate::operation::{Change, Proof};
 use crate::{
-    Clock, Code, DomainProvider, EffectCx, Entropy, Error, HostId, Hosts, Json, OperationId, Result, StoreHost, StoreRepo,
-    TunnelRoutes,
+    Clock, Code, DomainProvider, EdgeInsight, EdgePolicies, EffectCx, Entropy, Error, Fence, HostId, Hosts, Json, OperationId,
+    Resolver, Result, StoreHost, StoreRepo, TunnelRoutes,
 };
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
@@ -61,8 +74,22 @@ pub enum ResourceKind {
     Tunnel,
     /// The tunnel's ingress document.
     Ingress,
+    /// A store's rules in the tunnel's document.
+    TunnelRoute,
     /// A database with its user.
     Database,
+    /// The custom hostname of a store.
+    Hostname,
+    /// Where custom hostnames go.
+    FallbackOrigin,
+    /// The zone of a custom domain that the account had before, read only.
+    ReferenceZone,
+    /// One part of what a zone does with requests at the edge.
+    ZonePolicy,
+    /// A change to the certificates of a zone.
+    Certificate,
+    /// A look at a zone's policy before it is changed, read only.
+    PolicyLook,
 }
 
 impl ResourceKind {
@@ -78,14 +105,21 @@ impl ResourceKind {
             Self::PrimaryZone => "primary_zone",
             Self::Tunnel => "tunnel",
             Self::Ingress => "ingress",
+            Self::TunnelRoute => "tunnel_route",
             Self::Database => "database",
+            Self::Hostname => "hostname",
+            Self::FallbackOrigin => "fallback_origin",
+            Self::ReferenceZone => "reference_zone",
+            Self::ZonePolicy => "zone_policy",
+            Self::Certificate => "certificate",
+            Self::PolicyLook => "policy_look",
         }
     }
 
     /// How an object of this kind is known to be ours.
     pub fn proof(self) -> Proof {
         match self {
-            Self::Zone | Self::Tunnel => Proof::Absence,
+            Self::Zone | Self::Tunnel | Self::Hostname | Self::Certificate => Proof::Absence,
             Self::Records => Proof::Mark,
             _ => Proof::Journal,
         }
@@ -201,15 +235,31 @@ pub struct Providers {
     pub domains: Arc<dyn DomainProvider>,
     /// The tunnel.
     pub tunnel: Arc<dyn TunnelRoutes>,
+    /// The public DNS.
+    pub dns: Arc<dyn Resolver>,
+    /// Settings, rules and certificates of zones; without it none are changed.
+    pub edge: Option<Arc<dyn EdgePolicies>>,
+    /// What the edge counted; without it nothing is told.
+    pub insight: Option<Arc<dyn EdgeInsight>>,
     /// Store hosts.
     pub hosts: Arc<dyn Hosts>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// The writer of the tunnel's document.
+    pub tunnel_writer: Arc<TunnelWriter>,
 }
 
 impl Providers {
+    /// The edge's policies.
+    ///
+    /// # Errors
+    /// `unsupported` when none are assembled.
+    pub fn edge(&self) -> Result<Arc<dyn EdgePolicies>> {
+        self.edge.clone().ok_or_else(|| Error::new(Code::Unsupported, "this controller has no edge policies"))
+    }
+
     /// The host of this id.
     ///
     /// # Errors
@@ -228,6 +278,10 @@ pub struct Scene {
     pub operation: OperationId,
     /// Mark, fencing number and deadline.
     pub cx: EffectCx,
+    /// Until when documents and claims may be written.
+    pub fence: Fence,
+    /// What one list showed of all custom hostnames, for a look at many stores; none where each is looked at by itself.
+    pub(crate) listed: Option<Arc<HostnameListing>>,
 }
 
 /// One kind of resource with its typed values.
@@ -272,12 +326,6 @@ pub(crate) trait Resource: Debug + Send + Sync + 'static {
 
     /// Removes the resource; absent is success. Works from the intent alone when `found` is none.
     async fn remove(&self, scene: &Scene, spec: &Self::Spec, found: Option<&Self::Found>) -> Result<Removal>;
-
-    /// After the operation was rolled back: goes back from exactly what it made to what was before, if that is there again because an overtaken
-    /// driver's call came late. Only for kinds that nothing fences.
-    async fn retract(&self, _scene: &Scene, _spec: &Self::Spec, _from: Option<&Self::Spec>) -> Result<()> {
-        Ok(())
-    }
 }
 
 /// A [`Resource`] with its values as JSON, as the journal keeps them.
@@ -289,7 +337,6 @@ pub(crate) trait AnyResource: Debug + Send + Sync {
     async fn observe(&self, scene: &Scene, spec: &Json, found: Option<&Json>) -> Result<Seen<Json>>;
     async fn bring(&self, scene: &Scene, spec: &Json, from: Option<&Json>) -> Result<Attempt<Json>>;
     async fn remove(&self, scene: &Scene, spec: &Json, found: Option<&Json>) -> Result<Removal>;
-    async fn retract(&self, scene: &Scene, spec: &Json, from: Option<&Json>) -> Result<()>;
 }
 
 #[async_trait]
@@ -329,11 +376,6 @@ impl<R: Resource> AnyResource for R {
         let found = found.map(Json::read).transpose()?;
         Resource::remove(self, scene, &spec.read()?, found.as_ref()).await
     }
-
-    async fn retract(&self, scene: &Scene, spec: &Json, from: Option<&Json>) -> Result<()> {
-        let from = from.map(Json::read).transpose()?;
-        Resource::retract(self, scene, &spec.read()?, from.as_ref()).await
-    }
 }
 
 /// The implementation of a kind.
@@ -348,5 +390,12 @@ pub(crate) fn implementation(kind: ResourceKind) -> &'static dyn AnyResource {
         ResourceKind::PrimaryZone => &primary_zone::PrimaryZoneCheck,
         ResourceKind::Tunnel => &tunnel::TunnelResource,
         ResourceKind::Ingress => &ingress::IngressResource,
+        ResourceKind::TunnelRoute => &tunnel_route::TunnelRouteResource,
+        ResourceKind::Hostname => &custom_hostname::CustomHostnameResource,
+        ResourceKind::FallbackOrigin => &fallback_origin::FallbackOriginResource,
+        ResourceKind::ReferenceZone => &reference_zone::ReferenceZoneCheck,
+        ResourceKind::ZonePolicy => &zone_policy::ZonePolicyResource,
+        ResourceKind::Certificate => &certificate::CertificateResource,
+        ResourceKind::PolicyLook => &zone_policy::PolicyLookCheck,
     }
 }

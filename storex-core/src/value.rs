@@ -1,5 +1,7 @@
 //! Values that are parsed once at the edge and cannot be wrong afterwards.
 
+mod database;
+mod dns;
 mod email;
 mod hostname;
 mod id;
@@ -7,8 +9,11 @@ mod json;
 mod mark;
 mod port;
 mod secret;
+mod strategy;
 mod username;
 
+pub use database::{DatabaseAddress, DatabaseName, DatabaseUser};
+pub use dns::{CaaTag, CaaValue, DnsName, RecordContent, RecordName, RecordSpec, RecordType, Ttl, TxtText};
 pub use email::Email;
 pub use hostname::Hostname;
 pub use id::{Epoch, HostId, InstanceId, OperationId, StoreDigits, StoreId};
@@ -16,6 +21,7 @@ pub use json::Json;
 pub use mark::{EffectCx, EffectId, Mark, Subject};
 pub use port::{Port, PortRange};
 pub use secret::Secret;
+pub use strategy::DomainStrategy;
 pub use username::Username;
 
 /// Serde through the textual form: `FromStr` in, `Display` out.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use storex_core::operation::OperationState;
 use storex_core::resource::{DriftAction, DriftState};
 use storex_core::{
-    Clock, Code, Controller, CreateStoreRequest, DomainProvider, DriftQuery, EffectCx, Epoch, Hostname, Lease, Page, Part, Query,
-    ReconcileOptions, ReconcileReport, StoreHost, StoreId, StorePackage, StoreRepo, Symlinks, Table,
+    Clock, Code, Controller, CreateStoreRequest, DomainProvider, DriftQuery, EffectCx, Epoch, Fence, Hostname, Lease, Page, Part,
+    Query, ReconcileOptions, ReconcileReport, StoreHost, StoreId, StorePackage, StoreRepo, Symlinks, Table,
 };
 use storex_fakes::{Fault, FaultRule, MemoryClock, When, World};
 
@@ -39,7 +39,8 @@ async fn reconcile(controller: &Controller, options: &ReconcileOptions) -> Recon
 
 /// Calls to the edge so far.
 fn edge_calls(world: &World) -> usize {
-    world.script.history().iter().filter(|call| call.name.starts_with("domains.") || call.name.starts_with("tunnel.")).count()
+    let at_edge = |name: &str| ["domains.", "tunnel.", "edge."].iter().any(|provider| name.starts_with(provider));
+    world.script.history().iter().filter(|call| at_edge(call.name)).count()
 }
 
 /// Removes the store's DNS records by hand.
@@ -59,7 +60,7 @@ async fn what_was_removed_by_hand_is_listed_and_mended_and_nothing_else_is_touch
 
     remove_records(&world, "oceanbreezestore.com").await;
     let row = world.stores.get(Table::DueTimes, &format!("{id}/domain")).await.unwrap().unwrap();
-    world.stores.delete(Table::DueTimes, &row.id, row.version).await.unwrap();
+    world.stores.delete(Table::DueTimes, &row.id, row.version, Fence::NONE).await.unwrap();
     let from = world.script.history().len();
     let report = controller.reconcile(&all().dry_run(true)).await.unwrap();
     assert!(
@@ -151,7 +152,7 @@ async fn a_repair_that_cannot_succeed_delays_no_other_and_lets_the_store_be_dele
 /// Forgets a store's document and leaves everything else, as a lost document would.
 async fn orphan(world: &World, id: &StoreId) {
     let row = world.stores.get(Table::Stores, &id.to_string()).await.unwrap().unwrap();
-    world.stores.delete(Table::Stores, &row.id, row.version).await.unwrap();
+    world.stores.delete(Table::Stores, &row.id, row.version, Fence::NONE).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,7 +214,11 @@ async fn documents_older_than_the_world_stop_repairs_until_an_operator_accepts_t
     restored.tunnels = world.tunnels.clone();
     for ((table, id), row) in backup {
         let write = storex_core::RowWrite { table, id, body: row.body, indexes: row.indexes };
-        restored.stores.put(&write, storex_core::Expected::Absent, &storex_core::Nonce(String::new())).await.unwrap();
+        restored
+            .stores
+            .put(&write, storex_core::Expected::Absent, &storex_core::Nonce(String::new()), Fence::NONE)
+            .await
+            .unwrap();
     }
     let controller = restored.ready_controller().await.unwrap();
     let report = controller.drift(&DriftQuery::default()).await.unwrap();

@@ -21,14 +21,15 @@ async fn rest(controller: &Controller, id: &OperationId) -> OperationView {
 /// Creates a store that fails; answers its operation, which the error names when it failed before the answer.
 async fn create_doomed(controller: &Controller, request: &CreateStoreRequest) -> OperationId {
     match controller.create_store(request).await {
-        Ok((_, operation)) => operation,
+        Ok((_, operation)) => operation.into(),
         Err(error) => error.context().find(|(key, _)| *key == "operation").map(|(_, id)| id.parse().unwrap()).unwrap(),
     }
 }
 
 /// Calls to the edge so far.
 fn edge_calls(world: &World) -> usize {
-    world.script.history().iter().filter(|call| call.name.starts_with("domains.") || call.name.starts_with("tunnel.")).count()
+    let at_edge = |name: &str| ["domains.", "tunnel.", "edge."].iter().any(|provider| name.starts_with(provider));
+    world.script.history().iter().filter(|call| at_edge(call.name)).count()
 }
 
 /// The names of the specification, verbatim and in its order.
@@ -165,7 +166,7 @@ async fn a_failure_at_the_last_task_takes_everything_back() {
 async fn infrastructure_does_not_wait_for_domains() {
     let world = World::new().unwrap();
     let controller = world.ready_controller().await.unwrap();
-    world.script.add(FaultRule::next("domains.ensure_zone", "", When::Before, Fault::Hold));
+    world.script.add(FaultRule::next("domains.create_zone", "", When::Before, Fault::Hold));
     let making = tokio::spawn({
         let controller = controller.clone();
         async move { controller.create_store(&request("oceanbreeze", Some("oceanbreezestore.com"))).await }
@@ -173,7 +174,7 @@ async fn infrastructure_does_not_wait_for_domains() {
     while world.script.count("host.apply") < 3 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(world.script.count("domains.ensure_zone"), 1);
+    assert_eq!(world.script.count("domains.create_zone"), 1);
     world.script.clear();
     let (_, operation) = making.await.unwrap().unwrap();
     assert_eq!(rest(&controller, &operation).await.state, OperationState::Succeeded);

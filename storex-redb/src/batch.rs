@@ -6,6 +6,7 @@ use crate::schema::{CLAIMS, INDEXES, META, ROWS};
 use jiff::Timestamp;
 use redb::{Table, WriteTransaction};
 use std::collections::BTreeMap;
+use storex_core::Fence;
 
 /// Answer of an operation inside a batch.
 pub(crate) type Outcome<T> = Result<T, Stop>;
@@ -45,5 +46,11 @@ impl<'txn> Batch<'txn> {
             now,
             changes: Changes::default(),
         })
+    }
+
+    /// The batch, for an operation that is still in its time.
+    pub(crate) fn fenced(&mut self, fence: Fence) -> Outcome<&mut Self> {
+        fence.check(self.now)?;
+        Ok(self)
     }
 }

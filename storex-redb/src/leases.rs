@@ -5,7 +5,7 @@ use crate::schema::EPOCH;
 use jiff::Timestamp;
 use redb::ReadableTable;
 use std::collections::BTreeMap;
-use storex_core::{Epoch, Lease};
+use storex_core::{Epoch, Grant, Lease};
 
 /// A lease somebody holds or held.
 #[derive(Clone, Debug)]
@@ -20,6 +20,12 @@ pub(crate) struct Held {
 pub(crate) struct Leases(BTreeMap<String, Held>);
 
 impl Leases {
+    /// One that runs, in words.
+    pub(crate) fn running(&self, now: Timestamp) -> Option<String> {
+        let running = self.0.iter().find(|(_, held)| held.until > now);
+        running.map(|(name, held)| format!("{} holds the lease {name} until {}", held.holder, held.until))
+    }
+
     /// Takes over what a committed batch gave, and forgets what ran out.
     pub(crate) fn settle(&mut self, given: BTreeMap<String, Held>, now: Timestamp) {
         if !given.is_empty() {
@@ -31,7 +37,7 @@ impl Leases {
 
 impl Batch<'_> {
     /// Gives or renews the lease, unless another holder's runs.
-    pub(crate) fn acquire(&mut self, lease: &Lease) -> Outcome<Option<Epoch>> {
+    pub(crate) fn acquire(&mut self, lease: &Lease) -> Outcome<Option<Grant>> {
         let running =
             self.changes.leases.get(&lease.name).or_else(|| self.leases.0.get(&lease.name)).filter(|held| held.until > self.now);
         let epoch = match running {
@@ -41,7 +47,7 @@ impl Batch<'_> {
         };
         let until = self.now.checked_add(lease.duration).unwrap_or(Timestamp::MAX);
         self.changes.leases.insert(lease.name.clone(), Held { holder: lease.holder.clone(), epoch, until });
-        Ok(Some(epoch))
+        Ok(Some(Grant { epoch, until }))
     }
 
     fn next_epoch(&mut self) -> Outcome<Epoch> {

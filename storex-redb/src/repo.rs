@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream;
 use storex_core::{
-    Claim, ClaimOutcome, Epoch, Error, Expected, Lease, Nonce, Page, Query, Result, Row, RowPage, RowWrite, StoreRepo, Table,
-    Wakeups,
+    Claim, ClaimOutcome, Error, Expected, Fence, Grant, Lease, Nonce, Page, Query, Result, Row, RowPage, RowWrite, StoreRepo,
+    Table, Wakeups,
 };
 
 #[async_trait]
@@ -19,15 +19,15 @@ impl StoreRepo for RedbStores {
         self.read(move |database| listing::get(database, table, &id)).await.map_err(during("repo.get"))
     }
 
-    async fn put(&self, row: &RowWrite, expected: Expected, nonce: &Nonce) -> Result<u64> {
+    async fn put(&self, row: &RowWrite, expected: Expected, nonce: &Nonce, fence: Fence) -> Result<u64> {
         bounds::check_write(row, nonce).map_err(during("repo.put"))?;
         let (row, nonce) = (row.clone(), nonce.clone());
-        write(&self.shared, move |batch| batch.put(&row, expected, &nonce)).await.map_err(during("repo.put"))
+        write(&self.shared, move |batch| batch.fenced(fence)?.put(&row, expected, &nonce)).await.map_err(during("repo.put"))
     }
 
-    async fn delete(&self, table: Table, id: &str, version: u64) -> Result<()> {
+    async fn delete(&self, table: Table, id: &str, version: u64, fence: Fence) -> Result<()> {
         let id = id.to_owned();
-        write(&self.shared, move |batch| batch.delete(table, &id, version)).await.map_err(during("repo.delete"))
+        write(&self.shared, move |batch| batch.fenced(fence)?.delete(table, &id, version)).await.map_err(during("repo.delete"))
     }
 
     async fn list(&self, table: Table, query: &Query, page: &Page) -> Result<RowPage> {
@@ -36,22 +36,26 @@ impl StoreRepo for RedbStores {
         self.read(move |database| listing::list(database, table, &query, &page)).await.map_err(during("repo.list"))
     }
 
-    async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome> {
+    async fn claim(&self, claim: &Claim, fence: Fence) -> Result<ClaimOutcome> {
         let claim = claim.clone();
-        write(&self.shared, move |batch| batch.claim(&claim)).await.map_err(during("repo.claim"))
+        write(&self.shared, move |batch| batch.fenced(fence)?.claim(&claim)).await.map_err(during("repo.claim"))
     }
 
-    async fn claim_first(&self, claim: &Claim, candidates: &[String]) -> Result<Option<String>> {
+    async fn claim_first(&self, claim: &Claim, candidates: &[String], fence: Fence) -> Result<Option<String>> {
         let (claim, candidates) = (claim.clone(), candidates.to_vec());
-        write(&self.shared, move |batch| batch.claim_first(&claim, &candidates)).await.map_err(during("repo.claim_first"))
+        write(&self.shared, move |batch| batch.fenced(fence)?.claim_first(&claim, &candidates))
+            .await
+            .map_err(during("repo.claim_first"))
     }
 
-    async fn release(&self, namespace: &str, name: &str, owner: &str) -> Result<()> {
+    async fn release(&self, namespace: &str, name: &str, owner: &str, fence: Fence) -> Result<()> {
         let (namespace, name, owner) = (namespace.to_owned(), name.to_owned(), owner.to_owned());
-        write(&self.shared, move |batch| batch.release(&namespace, &name, &owner)).await.map_err(during("repo.release"))
+        write(&self.shared, move |batch| batch.fenced(fence)?.release(&namespace, &name, &owner))
+            .await
+            .map_err(during("repo.release"))
     }
 
-    async fn acquire(&self, lease: &Lease) -> Result<Option<Epoch>> {
+    async fn acquire(&self, lease: &Lease) -> Result<Option<Grant>> {
         let lease = lease.clone();
         write(&self.shared, move |batch| batch.acquire(&lease)).await.map_err(during("repo.acquire"))
     }

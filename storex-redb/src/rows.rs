@@ -31,6 +31,13 @@ impl Batch<'_> {
         Ok(version)
     }
 
+    /// Puts this record in the place of the row, whatever stands there.
+    pub(crate) fn replace(&mut self, table: &str, id: &str, record: &[u8], indexes: &BTreeMap<String, String>) -> Outcome<()> {
+        let before = self.stored(table, id)?.map(|stored| stored.indexes).unwrap_or_default();
+        self.rows.insert((table, id), record)?;
+        self.reindex(table, id, &before, indexes)
+    }
+
     /// Removes the row if it has the version.
     pub(crate) fn delete(&mut self, table: Table, id: &str, version: u64) -> Outcome<()> {
         let Some(stored) = self.stored(table.as_str(), id)? else {

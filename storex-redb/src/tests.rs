@@ -9,7 +9,9 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use storex_core::{Claim, ClaimOutcome, Code, Expected, Nonce, Page, Query, Result, RowWrite, StoreRepo, SystemClock, Table};
+use storex_core::{
+    Claim, ClaimOutcome, Code, Expected, Fence, Nonce, Page, Query, Result, RowWrite, StoreRepo, SystemClock, Table,
+};
 
 /// A disk in memory: what was written, and what of it was flushed.
 #[derive(Clone, Debug, Default)]
@@ -85,7 +87,7 @@ fn claim(owner: &str) -> Claim {
 }
 
 async fn insert(repo: &RedbStores, id: &str, value: u64) -> Result<u64> {
-    repo.put(&row(id, value), Expected::Absent, &Nonce(format!("nonce of {id}"))).await
+    repo.put(&row(id, value), Expected::Absent, &Nonce(format!("nonce of {id}")), Fence::NONE).await
 }
 
 /// Holds the writer at work until the answered sender is dropped, so that whatever is asked meanwhile gathers in one batch.
@@ -148,7 +150,7 @@ async fn each_operation_of_a_batch_is_refused_or_done_by_itself() {
     insert(&repo, "old", 0).await.unwrap();
     let calls = ["a", "old", "b", "a", "c"].map(|id| (repo.clone(), id));
     let calls = calls.map(|(repo, id)| async move {
-        repo.put(&row(id, 7), Expected::Absent, &Nonce(String::new())).await.map_err(|error| error.code())
+        repo.put(&row(id, 7), Expected::Absent, &Nonce(String::new()), Fence::NONE).await.map_err(|error| error.code())
     });
     let answers = in_one_batch(&repo, calls.into()).await;
     // The second write of "a" repeats the nonce of the first, which came before it in the same batch.
@@ -163,7 +165,7 @@ async fn claims_of_one_batch_exclude_each_other() {
     let repo = Disk::default().open();
     let calls: Vec<_> = ["x", "y"]
         .map(|owner| (repo.clone(), claim(owner)))
-        .map(|(repo, claim)| async move { repo.claim(&claim).await.unwrap() })
+        .map(|(repo, claim)| async move { repo.claim(&claim, Fence::NONE).await.unwrap() })
         .into();
     assert_eq!(in_one_batch(&repo, calls).await, [ClaimOutcome::Held, ClaimOutcome::Taken(claim("x"))]);
 }
@@ -172,14 +174,14 @@ async fn claims_of_one_batch_exclude_each_other() {
 async fn calls_that_change_nothing_make_no_commit() {
     let repo = Disk::default().open();
     insert(&repo, "a", 1).await.unwrap();
-    assert_eq!(repo.claim(&claim("x")).await.unwrap(), ClaimOutcome::Held);
+    assert_eq!(repo.claim(&claim("x"), Fence::NONE).await.unwrap(), ClaimOutcome::Held);
     let commits = repo.commits();
     assert_eq!(insert(&repo, "a", 1).await.unwrap(), 1);
-    assert!(repo.put(&row("a", 2), Expected::Absent, &Nonce("other".to_owned())).await.is_err());
-    repo.claim(&claim("x")).await.unwrap();
-    repo.claim(&claim("y")).await.unwrap();
-    repo.release("domain", "shop", "y").await.unwrap();
-    repo.delete(Table::Operations, "none", 1).await.unwrap();
+    assert!(repo.put(&row("a", 2), Expected::Absent, &Nonce("other".to_owned()), Fence::NONE).await.is_err());
+    repo.claim(&claim("x"), Fence::NONE).await.unwrap();
+    repo.claim(&claim("y"), Fence::NONE).await.unwrap();
+    repo.release("domain", "shop", "y", Fence::NONE).await.unwrap();
+    repo.delete(Table::Operations, "none", 1, Fence::NONE).await.unwrap();
     assert_eq!(repo.commits(), commits);
 }
 
@@ -194,10 +196,10 @@ async fn whatever_was_answered_survives_a_power_cut() {
         let values: Vec<_> = rows.iter().filter_map(|row| row.body.value().as_u64()).collect();
         assert_eq!(values, (1..=number).collect::<Vec<_>>());
     }
-    repo.claim(&claim("x")).await.unwrap();
-    repo.delete(Table::Operations, "op-01", 1).await.unwrap();
+    repo.claim(&claim("x"), Fence::NONE).await.unwrap();
+    repo.delete(Table::Operations, "op-01", 1, Fence::NONE).await.unwrap();
     let survivor = disk.after_power_cut().open();
-    assert_eq!(survivor.claim(&claim("y")).await.unwrap(), ClaimOutcome::Taken(claim("x")));
+    assert_eq!(survivor.claim(&claim("y"), Fence::NONE).await.unwrap(), ClaimOutcome::Taken(claim("x")));
     assert_eq!(survivor.get(Table::Operations, "op-01").await.unwrap(), None);
 }
 
@@ -277,7 +279,7 @@ async fn a_body_that_could_not_be_read_back_is_refused() {
     let nested = |levels: usize| (1..levels).fold(json!(1), |inner, _| json!([inner]));
     let put = |id: &str, body| {
         let (repo, write) = (repo.clone(), RowWrite { body, ..row(id, 0) });
-        async move { repo.put(&write, Expected::Absent, &Nonce(String::new())).await }
+        async move { repo.put(&write, Expected::Absent, &Nonce(String::new()), Fence::NONE).await }
     };
     put("deep", nested(120).into()).await.unwrap();
     assert_eq!(repo.get(Table::Operations, "deep").await.unwrap().unwrap().body, nested(120));

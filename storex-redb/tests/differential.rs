@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use storex_core::{Claim, Clock, Expected, Lease, Nonce, Page, Query, RowWrite, StoreRepo, Table};
+use storex_core::{Claim, Clock, Epoch, Expected, Fence, Grant, Lease, Nonce, Page, Query, RowWrite, StoreRepo, Table};
 use storex_fakes::MemoryStores;
 use storex_redb::RedbStores;
 use tempfile::TempDir;
@@ -33,11 +33,11 @@ impl Clock for StepClock {
 #[derive(Clone, Debug)]
 enum Command {
     Get { table: Table, id: &'static str },
-    Put { write: RowWrite, expected: Expected, nonce: &'static str },
-    Delete { table: Table, id: &'static str, version: u64 },
+    Put { write: RowWrite, expected: Expected, nonce: &'static str, fence: Fence },
+    Delete { table: Table, id: &'static str, version: u64, fence: Fence },
     List { table: Table, query: Query, limit: usize },
-    Claim(Claim),
-    ClaimFirst { claim: Claim, candidates: Vec<String> },
+    Claim(Claim, Fence),
+    ClaimFirst { claim: Claim, candidates: Vec<String>, fence: Fence },
     Release { namespace: &'static str, name: &'static str, owner: &'static str },
     Acquire { lease: Lease },
     Pass(Duration),
@@ -59,18 +59,25 @@ const OWNERS: &[&str] = &["x", "y", "z"];
 const NAMESPACES: &[&str] = &["port", "port:a"];
 const NAMES: &[&str] = &["1", "2", "a:1"];
 
+/// None, or one that closes some seconds after the clock's beginning.
+fn fence() -> impl Strategy<Value = Fence> + Clone {
+    let closing = |seconds| Grant { epoch: Epoch(1), until: Timestamp::from_second(seconds).unwrap() }.fence();
+    prop::option::weighted(0.3, 0..30_i64).prop_map(move |seconds| seconds.map_or(Fence::NONE, closing))
+}
+
 fn put() -> impl Strategy<Value = Command> {
     let indexes = prop::collection::btree_map(one_of(INDEXES), one_of(VALUES), 0..=2);
     let expected = prop_oneof![Just(Expected::Absent), (0..5_u64).prop_map(Expected::Version)];
     let ids = prop_oneof![20 => one_of(IDS), 1 => one_of(&[""])];
-    (table(), ids, indexes, any::<u8>(), expected, one_of(&["n1", "n2", "n3", "n4", "n5"])).prop_map(
-        |(table, id, indexes, body, expected, nonce)| {
+    (table(), ids, indexes, any::<u8>(), expected, one_of(&["n1", "n2", "n3", "n4", "n5"]), fence()).prop_map(
+        |(table, id, indexes, body, expected, nonce, fence)| {
             let indexes =
                 indexes.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<BTreeMap<_, _>>();
             Command::Put {
                 write: RowWrite { table, id: id.to_owned(), body: json!({ "n": body }).into(), indexes },
                 expected,
                 nonce,
+                fence,
             }
         },
     )
@@ -100,10 +107,10 @@ fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
         8 => put(),
         2 => (table(), one_of(IDS)).prop_map(|(table, id)| Command::Get { table, id }),
-        3 => (table(), one_of(IDS), 0..4_u64).prop_map(|(table, id, version)| Command::Delete { table, id, version }),
+        3 => (table(), one_of(IDS), 0..4_u64, fence()).prop_map(|(table, id, version, fence)| Command::Delete { table, id, version, fence }),
         4 => (table(), query(), 0..4_usize).prop_map(|(table, query, limit)| Command::List { table, query, limit }),
-        3 => claim().prop_map(Command::Claim),
-        2 => (claim(), candidates).prop_map(|(claim, candidates)| Command::ClaimFirst { claim, candidates }),
+        3 => (claim(), fence()).prop_map(|(claim, fence)| Command::Claim(claim, fence)),
+        2 => (claim(), candidates, fence()).prop_map(|(claim, candidates, fence)| Command::ClaimFirst { claim, candidates, fence }),
         2 => (one_of(NAMESPACES), one_of(NAMES), one_of(OWNERS)).prop_map(|(namespace, name, owner)| Command::Release { namespace, name, owner }),
         3 => lease.prop_map(|lease| Command::Acquire { lease }),
         1 => (0..3_u64).prop_map(|seconds| Command::Pass(Duration::from_secs(seconds))),
@@ -118,8 +125,10 @@ async fn answer(repo: &dyn StoreRepo, command: &Command) -> String {
     }
     match command {
         Command::Get { table, id } => show(repo.get(*table, id).await),
-        Command::Put { write, expected, nonce } => show(repo.put(write, *expected, &Nonce((*nonce).to_owned())).await),
-        Command::Delete { table, id, version } => show(repo.delete(*table, id, *version).await),
+        Command::Put { write, expected, nonce, fence } => {
+            show(repo.put(write, *expected, &Nonce((*nonce).to_owned()), *fence).await)
+        }
+        Command::Delete { table, id, version, fence } => show(repo.delete(*table, id, *version, *fence).await),
         Command::List { table, query, limit } => {
             let mut page = Page::first(*limit);
             let mut shown = String::new();
@@ -132,9 +141,9 @@ async fn answer(repo: &dyn StoreRepo, command: &Command) -> String {
                 }
             }
         }
-        Command::Claim(claim) => show(repo.claim(claim).await),
-        Command::ClaimFirst { claim, candidates } => show(repo.claim_first(claim, candidates).await),
-        Command::Release { namespace, name, owner } => show(repo.release(namespace, name, owner).await),
+        Command::Claim(claim, fence) => show(repo.claim(claim, *fence).await),
+        Command::ClaimFirst { claim, candidates, fence } => show(repo.claim_first(claim, candidates, *fence).await),
+        Command::Release { namespace, name, owner } => show(repo.release(namespace, name, owner, Fence::NONE).await),
         Command::Acquire { lease } => show(repo.acquire(lease).await),
         Command::Pass(_) | Command::Reopen => String::new(),
     }

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use storex_core::{
-    Claim, ClaimOutcome, Code, Epoch, Error, Expected, Lease, Nonce, Page, Query, Row, RowWrite, StoreRepo, SystemClock, Table,
+    Claim, ClaimOutcome, Code, Epoch, Error, Expected, Fence, Lease, Nonce, Page, Query, Row, RowWrite, StoreRepo, SystemClock,
+    Table,
 };
 use storex_redb::RedbStores;
 use tempfile::TempDir;
@@ -55,7 +56,9 @@ fn lease(holder: &str) -> Lease {
 
 async fn fill(repo: &RedbStores, count: u64) {
     for number in 0..count {
-        repo.put(&write(&format!("store-{number:03}"), number), Expected::Absent, &Nonce(format!("n{number}"))).await.unwrap();
+        repo.put(&write(&format!("store-{number:03}"), number), Expected::Absent, &Nonce(format!("n{number}")), Fence::NONE)
+            .await
+            .unwrap();
     }
 }
 
@@ -68,17 +71,17 @@ async fn everything_but_leases_is_there_when_the_file_is_opened_again() {
     let (_folder, path) = folder();
     let repo = open(&path);
     fill(&repo, 10).await;
-    repo.put(&write("store-003", 903), Expected::Version(1), &Nonce("again".to_owned())).await.unwrap();
-    repo.delete(Table::Stores, "store-004", 1).await.unwrap();
-    repo.claim(&claim("op_1")).await.unwrap();
+    repo.put(&write("store-003", 903), Expected::Version(1), &Nonce("again".to_owned()), Fence::NONE).await.unwrap();
+    repo.delete(Table::Stores, "store-004", 1, Fence::NONE).await.unwrap();
+    repo.claim(&claim("op_1"), Fence::NONE).await.unwrap();
     let before = (all(&repo, &Query::All).await, all(&repo, &Query::equals("value", "903")).await);
     drop(repo);
 
     let repo = open(&path);
     assert_eq!((all(&repo, &Query::All).await, all(&repo, &Query::equals("value", "903")).await), before);
     assert_eq!((before.0.len(), before.1.len()), (9, 1));
-    assert_eq!(repo.claim(&claim("op_2")).await.unwrap(), ClaimOutcome::Taken(claim("op_1")));
-    let repeated = repo.put(&write("store-003", 903), Expected::Version(1), &Nonce("again".to_owned())).await;
+    assert_eq!(repo.claim(&claim("op_2"), Fence::NONE).await.unwrap(), ClaimOutcome::Taken(claim("op_1")));
+    let repeated = repo.put(&write("store-003", 903), Expected::Version(1), &Nonce("again".to_owned()), Fence::NONE).await;
     assert_eq!(repeated.unwrap(), 2, "the nonce of the last write outlives the process");
 }
 
@@ -101,7 +104,7 @@ async fn leases_of_an_earlier_process_are_void_and_epochs_rise_over_all_of_them(
     let mut last = Epoch(0);
     for holder in ["first", "second", "third"] {
         let repo = open(&path);
-        let epoch = repo.acquire(&lease(holder)).await.unwrap().unwrap();
+        let epoch = repo.acquire(&lease(holder)).await.unwrap().unwrap().epoch;
         assert!(epoch > last, "{epoch} after {last}");
         assert_eq!(repo.acquire(&lease("other")).await.unwrap(), None);
         last = epoch;
@@ -127,7 +130,7 @@ async fn a_repo_dropped_right_after_an_answer_leaves_the_file_free() {
     for version in 0..20 {
         let repo = open(&path);
         let expected = if version == 0 { Expected::Absent } else { Expected::Version(version) };
-        repo.put(&write("a", version), expected, &Nonce(format!("{version}"))).await.unwrap();
+        repo.put(&write("a", version), expected, &Nonce(format!("{version}")), Fence::NONE).await.unwrap();
         repo.get(Table::Stores, "a").await.unwrap();
     }
     assert_eq!(open(&path).get(Table::Stores, "a").await.unwrap().unwrap().version, 20);
@@ -149,7 +152,7 @@ async fn a_copy_taken_in_the_middle_of_its_life_opens_with_all_that_was_answered
     for round in 1..=5_u64 {
         for number in 0..10 {
             let id = format!("store-{round}-{number}");
-            repo.put(&write(&id, number), Expected::Absent, &Nonce(String::new())).await.unwrap();
+            repo.put(&write(&id, number), Expected::Absent, &Nonce(String::new()), Fence::NONE).await.unwrap();
         }
         let copy = folder.path().join(format!("copy-{round}.redb"));
         fs::copy(&path, &copy).unwrap();
@@ -295,7 +298,8 @@ async fn a_record_that_cannot_be_read_is_corrupt_and_hinders_no_other_row() {
         let repo = open(&path);
         assert_eq!(repo.get(Table::Stores, "store-001").await.unwrap_err().code(), Code::Corrupt);
         assert_eq!(repo.list(Table::Stores, &Query::All, &Page::first(9)).await.unwrap_err().code(), Code::Corrupt);
-        let error = repo.put(&write("store-001", 1), Expected::Version(1), &Nonce("x".to_owned())).await.unwrap_err();
+        let error =
+            repo.put(&write("store-001", 1), Expected::Version(1), &Nonce("x".to_owned()), Fence::NONE).await.unwrap_err();
         assert_eq!((error.code(), error.is_unclear()), (Code::Corrupt, false));
         assert!(repo.get(Table::Stores, "store-000").await.unwrap().is_some());
     }

@@ -1,8 +1,12 @@
 //! The command line: parse, run one command, answer its exit code.
 
 pub(crate) mod args;
+mod cloudflare;
 mod connection;
+mod db;
+mod dns;
 mod drift;
+mod edge;
 mod failure;
 mod follow;
 mod http;
@@ -13,6 +17,8 @@ mod serve;
 mod show;
 mod store;
 mod streams;
+mod tunnel;
+mod usage;
 
 use crate::Environment;
 use args::{Cli, Command};
@@ -26,7 +32,8 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Runs the command these arguments name (the first is the program) and answers its exit code, as the table in `docs/errors.md` lists them.
 ///
-/// Data goes to standard output, everything else to standard error; a command that fails leaves standard output empty. With `--json` both are JSON.
+/// Data goes to standard output, everything else to standard error; a command that fails leaves standard output empty, except a check
+/// with `--json`, whose verdict it is. With `--json` both are JSON.
 pub fn run<I>(arguments: I) -> ExitCode
 where
     I: IntoIterator,
@@ -35,8 +42,7 @@ where
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(message) => {
-            // A reader that is gone needs no message.
-            let _gone = message.print();
+            usage::print(&message);
             return ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2));
         }
     };
@@ -65,6 +71,13 @@ fn dispatch(cli: Cli, streams: &mut Streams) -> Outcome {
         Command::Reconcile(args) => {
             runtime(&mut Builder::new_current_thread())?.block_on(drift::reconcile(args, &environment, streams))
         }
+        Command::Tunnel(command) => {
+            runtime(&mut Builder::new_current_thread())?.block_on(tunnel::run(command, &environment, streams))
+        }
+        Command::Cloudflare(command) => {
+            runtime(&mut Builder::new_current_thread())?.block_on(cloudflare::run(command, &environment, streams))
+        }
+        Command::Db(command) => runtime(&mut Builder::new_current_thread())?.block_on(db::run(command, &environment, streams)),
         Command::Errors(_) => streams.data(&crate::catalogue()),
     }
 }

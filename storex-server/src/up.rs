@@ -8,18 +8,24 @@ mod announce;
 mod controller;
 mod core_copy;
 mod data_dir;
+mod edge_options;
 mod listen;
 mod options;
 mod sandbox;
+mod setup;
 mod simulator;
+mod token_watch;
 
 pub use announce::Announced;
 pub use data_dir::DataDir;
-pub use options::{Ports, UpOptions};
+pub use edge_options::{EdgeOptions, ZonePolicyName};
+pub use options::{DomainOptions, Ports, UpOptions};
+pub use setup::{SetUp, set_up};
 
 use crate::ApiToken;
 use std::future::Future;
 use std::pin::pin;
+use storex_cloudflare::CloudflareResolver;
 use storex_core::{Result, Secret};
 use storex_fakes::FaultScript;
 use tokio::net::TcpListener;
@@ -147,7 +153,8 @@ pub async fn serve(
             Ok(())
         }
         RoleName::Controller => {
-            let _lock = dir.lock_role("controller")?;
+            // Controllers on one database may share a directory: it holds their tokens, and the database settles who does what.
+            let _lock = options.mongodb.is_none().then(|| dir.lock_role("controller")).transpose()?;
             let edge = match &options.cloudflare_token {
                 Some(_) => options.cloudflare()?,
                 None => simulator::edge_of(&dir, options.ports.simulator)?,
@@ -187,4 +194,14 @@ struct Edge {
     token: Secret<String>,
     /// Refuses to send anything anywhere but to this machine.
     loopback_only: bool,
+}
+
+impl Edge {
+    /// The public DNS: Cloudflare's resolver, or the one the simulator has beside its API.
+    fn resolver(&self) -> Result<CloudflareResolver> {
+        if !self.loopback_only {
+            return CloudflareResolver::new();
+        }
+        CloudflareResolver::at(&self.base_url.replace("/client/v4", "/dns-query"), true)
+    }
 }

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use storex_agent::AgentClient;
 use storex_core::{Secret, StoreHost, SystemClock};
-use storex_fakes::laws::{broken_laws, store_host::LAWS};
+use storex_fakes::laws::broken_laws;
+use storex_fakes::laws::store_host::{DRIFT, LAWS, WithHand};
 use storex_server::up::{Ports, RoleName, UpOptions, serve};
+use storex_tests::hand::RealHand;
 use storex_tests::process;
 use tokio::sync::oneshot;
 
@@ -25,7 +27,11 @@ fn options(dir: &Path, ports: Ports, first: u16) -> UpOptions {
         store_ports: format!("{first}-{}", first + 99).parse().unwrap(),
         core: PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("examples/store-core"),
         primary_domain: "storex.com".parse().unwrap(),
+        routing: storex_core::record::Routing::Router,
+        domains: storex_server::up::DomainOptions::default(),
+        edge: storex_server::up::EdgeOptions::default(),
         cloudflare_token: None,
+        mongodb: None,
         tool_prefixes: process::tool_prefixes(),
         make_tokens: true,
         start_limit: Duration::from_secs(20),
@@ -56,6 +62,8 @@ async fn the_real_host_keeps_every_law_and_stops_without_a_trace() {
             .unwrap();
     let host: Arc<dyn StoreHost> = Arc::new(client);
     assert_eq!(broken_laws(LAWS, &host).await, []);
+    let hand = Arc::new(RealHand { host: dir.path().join("data/host"), router: ports.router });
+    assert_eq!(broken_laws(DRIFT, &Arc::new(WithHand { host, hand })).await, []);
     stop.send(()).unwrap();
     role.join().unwrap().unwrap();
     assert_eq!(process::living_in(dir.path()), Vec::<u32>::new());

@@ -12,7 +12,7 @@ use maps::Maps;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use storex_core::{
-    Claim, ClaimOutcome, Clock, Epoch, Expected, Lease, Nonce, Page, Query, Result, Row, RowPage, RowWrite, StoreRepo, Table,
+    Claim, ClaimOutcome, Clock, Expected, Fence, Grant, Lease, Nonce, Page, Query, Result, Row, RowPage, RowWrite, StoreRepo, Table,
     Wakeups,
 };
 use tokio::sync::watch;
@@ -46,6 +46,12 @@ impl JournalStores {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The state, for a write that is still in its time.
+    fn fenced(&self, fence: Fence) -> Result<MutexGuard<'_, State>> {
+        let state = self.state();
+        fence.check(self.clock.now()).map(|()| state)
+    }
 }
 
 impl State {
@@ -63,8 +69,8 @@ impl StoreRepo for JournalStores {
         Ok(self.state().maps.row(table, id))
     }
 
-    async fn put(&self, write: &RowWrite, expected: Expected, nonce: &Nonce) -> Result<u64> {
-        let mut state = self.state();
+    async fn put(&self, write: &RowWrite, expected: Expected, nonce: &Nonce, fence: Fence) -> Result<u64> {
+        let mut state = self.fenced(fence)?;
         let (version, entry) = state.maps.plan_put(write, expected, nonce)?;
         if let Some(entry) = entry {
             state.commit(entry)?;
@@ -73,8 +79,8 @@ impl StoreRepo for JournalStores {
         Ok(version)
     }
 
-    async fn delete(&self, table: Table, id: &str, version: u64) -> Result<()> {
-        let mut state = self.state();
+    async fn delete(&self, table: Table, id: &str, version: u64, fence: Fence) -> Result<()> {
+        let mut state = self.fenced(fence)?;
         if let Some(entry) = state.maps.plan_delete(table, id, version)? {
             state.commit(entry)?;
             self.changed.send_replace(());
@@ -86,8 +92,8 @@ impl StoreRepo for JournalStores {
         self.state().maps.list(table, query, page)
     }
 
-    async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome> {
-        let mut state = self.state();
+    async fn claim(&self, claim: &Claim, fence: Fence) -> Result<ClaimOutcome> {
+        let mut state = self.fenced(fence)?;
         match state.maps.holder(&claim.namespace, &claim.name).cloned() {
             Some(held) if held.owner != claim.owner => return Ok(ClaimOutcome::Taken(held)),
             Some(_) => {}
@@ -96,8 +102,8 @@ impl StoreRepo for JournalStores {
         Ok(ClaimOutcome::Held)
     }
 
-    async fn claim_first(&self, claim: &Claim, candidates: &[String]) -> Result<Option<String>> {
-        let mut state = self.state();
+    async fn claim_first(&self, claim: &Claim, candidates: &[String], fence: Fence) -> Result<Option<String>> {
+        let mut state = self.fenced(fence)?;
         let owner = |name: &String| state.maps.holder(&claim.namespace, name).map(|held| held.owner.clone());
         if let Some(own) = candidates.iter().find(|name| owner(name).as_ref() == Some(&claim.owner)) {
             return Ok(Some(own.clone()));
@@ -109,15 +115,15 @@ impl StoreRepo for JournalStores {
         Ok(Some(free))
     }
 
-    async fn release(&self, namespace: &str, name: &str, owner: &str) -> Result<()> {
-        let mut state = self.state();
+    async fn release(&self, namespace: &str, name: &str, owner: &str, fence: Fence) -> Result<()> {
+        let mut state = self.fenced(fence)?;
         if state.maps.holder(namespace, name).is_some_and(|held| held.owner == owner) {
             state.commit(Entry::Released { namespace: namespace.to_owned(), name: name.to_owned() })?;
         }
         Ok(())
     }
 
-    async fn acquire(&self, lease: &Lease) -> Result<Option<Epoch>> {
+    async fn acquire(&self, lease: &Lease) -> Result<Option<Grant>> {
         let mut state = self.state();
         let now = self.clock.now();
         let epoch = match state.maps.running_lease(&lease.name, now) {
@@ -129,8 +135,7 @@ impl StoreRepo for JournalStores {
                 epoch
             }
         };
-        state.maps.grant(lease, epoch, now);
-        Ok(Some(epoch))
+        Ok(Some(state.maps.grant(lease, epoch, now)))
     }
 
     fn wakeups(&self) -> Wakeups {

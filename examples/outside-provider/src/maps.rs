@@ -4,7 +4,7 @@ use crate::journal::Entry;
 use jiff::Timestamp;
 use serde_json::json;
 use std::collections::BTreeMap;
-use storex_core::{Claim, Code, Epoch, Error, Expected, Lease, Nonce, Page, Query, Result, Row, RowPage, RowWrite, Table};
+use storex_core::{Claim, Code, Epoch, Error, Expected, Grant, Lease, Nonce, Page, Query, Result, Row, RowPage, RowWrite, Table};
 
 /// Everything remembered. Leases are not in the journal: they end with the process.
 #[derive(Debug, Default)]
@@ -104,9 +104,10 @@ impl Maps {
         Epoch(self.epoch + 1)
     }
 
-    pub(crate) fn grant(&mut self, lease: &Lease, epoch: Epoch, now: Timestamp) {
+    pub(crate) fn grant(&mut self, lease: &Lease, epoch: Epoch, now: Timestamp) -> Grant {
         let until = now.checked_add(lease.duration).unwrap_or(Timestamp::MAX);
         self.leases.insert(lease.name.clone(), (lease.holder.clone(), epoch, until));
+        Grant { epoch, until }
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::envelope::{Outcome, Refusal, Success};
 use super::exchange::{Exchange, forbidden};
 use super::identity::{Identifiers, digest};
+use super::state::Zone;
 
 /// Who owns a token; it decides which verify route knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,6 +32,7 @@ pub enum TokenStatus {
 
 /// A permission a token may lack. Reading and writing are not told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Permission {
     /// Nothing is needed.
     None,
@@ -42,6 +44,16 @@ pub enum Permission {
     Dns,
     /// Tunnels of the account.
     Tunnel,
+    /// Certificates, custom hostnames and their fallback origin (`SSL and Certificates`).
+    Certificates,
+    /// Rulesets of every phase.
+    Rulesets,
+    /// Bots.
+    BotManagement,
+    /// Purging the cache.
+    CachePurge,
+    /// Analytics.
+    Analytics,
 }
 
 /// A token the simulator knows. Kept in memory only: the state file holds none.
@@ -51,13 +63,21 @@ pub struct TokenSettings {
     kind: TokenKind,
     status: TokenStatus,
     missing: Vec<Permission>,
+    zones: Option<Vec<String>>,
     expires_on: Option<Timestamp>,
 }
 
 impl TokenSettings {
     /// An active token of a user with every permission. `value` is what follows `Bearer`.
     pub fn new(value: impl Into<String>) -> Self {
-        Self { value: value.into(), kind: TokenKind::User, status: TokenStatus::Active, missing: Vec::new(), expires_on: None }
+        Self {
+            value: value.into(),
+            kind: TokenKind::User,
+            status: TokenStatus::Active,
+            missing: Vec::new(),
+            zones: None,
+            expires_on: None,
+        }
     }
 
     /// The same token, owned by the account or by a user.
@@ -81,11 +101,29 @@ impl TokenSettings {
         self
     }
 
+    /// The same token for these zones (ids or names) only: others are not listed and answer 403 with code 10000, also one it
+    /// makes itself.
+    #[must_use]
+    pub fn only_zones(mut self, zones: impl IntoIterator<Item = String>) -> Self {
+        self.zones = Some(zones.into_iter().collect());
+        self
+    }
+
+    /// Whether the token may see a zone.
+    pub(super) fn sees(&self, zone: &Zone) -> bool {
+        self.zones.as_ref().is_none_or(|zones| zones.contains(&zone.id) || zones.contains(&zone.name))
+    }
+
     /// The same token with an end that verify reports.
     #[must_use]
     pub const fn expires_on(mut self, end: Timestamp) -> Self {
         self.expires_on = Some(end);
         self
+    }
+
+    /// Whose call budget a call with it spends: one for all, or its own.
+    pub(super) fn principal(&self, per_token: bool) -> String {
+        if per_token { self.id() } else { String::new() }
     }
 
     pub(super) fn is_well_formed(&self) -> bool {
@@ -158,6 +196,31 @@ fn verify(token: &TokenSettings, kind: TokenKind) -> Outcome {
     }
     Ok(Success::of(result).remarking(json!({"code": 10000, "message": remark, "type": null})))
 }
+
+/// `GET /user/tokens/permission_groups`: the groups storex needs, as the API names them (documentation, "API token
+/// permissions").
+#[expect(clippy::unnecessary_wraps, reason = "every handler has the signature the route table asks for")]
+pub(super) fn permission_groups(_exchange: &mut Exchange<'_>) -> Outcome {
+    let group = |(name, scope): &(&str, &str)| {
+        let id = Identifiers::new(digest(name)).next_hex("permission_group");
+        json!({"id": id, "name": name, "scopes": [format!("com.cloudflare.api.account{scope}")]})
+    };
+    Ok(Success::of(GROUPS.iter().map(group).collect()))
+}
+
+/// Name and scope of each group.
+const GROUPS: &[(&str, &str)] = &[
+    ("Zone Write", ".zone"),
+    ("DNS Write", ".zone"),
+    ("Zone Settings Write", ".zone"),
+    ("SSL and Certificates Write", ".zone"),
+    ("Zone WAF Write", ".zone"),
+    ("Bot Management Write", ".zone"),
+    ("Cache Purge", ".zone"),
+    ("Analytics Read", ".zone"),
+    ("Config Rules Write", ".zone"),
+    ("Cloudflare Tunnel Write", ""),
+];
 
 fn malformed() -> Refusal {
     Refusal::new(400, 6003, "Invalid request headers").caused_by(6111, "Invalid format for Authorization header")

@@ -10,8 +10,10 @@ use jiff::Timestamp;
 use super::auth::TokenSettings;
 use super::held::Waiting;
 use super::identity::Identifiers;
+use super::internet::Internet;
 use super::limits::Limits;
 use super::persist::StateFile;
+use super::saas_state::HostnamePace;
 use super::simulator::{Clock, Desk, Inner, Simulator, SimulatorError};
 use super::state::{Account, CloudState, FORMAT, ZoneStatus};
 use super::{zone_names, zones};
@@ -120,9 +122,10 @@ impl SimulatorBuilder {
         let simulator = Simulator {
             inner: Arc::new(Inner {
                 tokens: self.tokens,
-                limits: self.limits,
+                limits: Mutex::new(self.limits),
                 clock: self.clock,
                 moment: AtomicU64::new(world.moment),
+                advanced: AtomicU64::new(world.advanced),
                 world: Mutex::new(world),
                 desk: Mutex::new(Desk::default()),
                 waiting: Waiting::default(),
@@ -149,5 +152,11 @@ fn empty_world(seed: u64, account_name: &str) -> CloudState {
         zone_generations: BTreeMap::new(),
         zone_signups: Vec::new(),
         tunnels: Vec::new(),
+        advanced: 0,
+        internet: Internet::default(),
+        archived: Vec::new(),
+        hostname_pace: HostnamePace::default(),
+        buckets: BTreeMap::new(),
+        traffic: Vec::new(),
     }
 }

@@ -11,6 +11,7 @@ use axum::routing::{delete, get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::control_world;
 use super::fault::{FaultError, FaultRule};
 use super::simulator::{Simulator, SimulatorError};
 use super::state::ZoneStatus;
@@ -27,12 +28,13 @@ pub(super) fn router(simulator: Simulator) -> Router {
         .route("/__sim/held/{id}/release", post(release))
         .route("/__sim/zones/{zone}/status", post(set_zone_status))
         .route("/__sim/tunnels/{tunnel}/connectors", post(attach).delete(detach))
-        .with_state(simulator)
+        .with_state(simulator.clone())
+        .merge(control_world::router(simulator))
 }
 
 /// A control call that cannot be served.
 #[derive(Debug)]
-struct Refused(StatusCode, String);
+pub(super) struct Refused(pub(super) StatusCode, pub(super) String);
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::dns_draft::Draft;
 use super::envelope::Refusal;
-use super::state::Plan;
+use super::state::{Plan, Zone};
 
 /// What a plan allows per zone (plan tables of the Cloudflare documentation).
 #[derive(Debug, Clone, Copy)]
@@ -16,13 +16,20 @@ pub(super) struct Allowance {
     pub(super) comment: usize,
     pub(super) tags: usize,
     pub(super) batch: usize,
+    /// Least time to live that is not automatic.
+    pub(super) ttl: u64,
 }
 
-impl From<Plan> for Allowance {
-    fn from(plan: Plan) -> Self {
-        match plan {
-            Plan::Free => Self { records: 200, comment: 100, tags: 0, batch: 200 },
-            Plan::Pro => Self { records: 3500, comment: 500, tags: 20, batch: 3500 },
+/// Seconds since 1970 of 2024-09-01T00:00:00Z: free zones made before have 1,000 records (documentation, "DNS records", limits).
+const FEWER_RECORDS_SINCE: i64 = 1_725_148_800;
+
+impl From<&Zone> for Allowance {
+    fn from(zone: &Zone) -> Self {
+        let free = if zone.created_on.as_second() < FEWER_RECORDS_SINCE { 1000 } else { 200 };
+        match zone.plan {
+            Plan::Free => Self { records: free, comment: 100, tags: 0, batch: 200, ttl: 60 },
+            Plan::Pro | Plan::Business => Self { records: 3500, comment: 500, tags: 20, batch: 3500, ttl: 60 },
+            Plan::Enterprise => Self { records: 3500, comment: 500, tags: 20, batch: 3500, ttl: 30 },
         }
     }
 }
@@ -35,8 +42,9 @@ impl From<Plan> for Allowance {
 pub(super) fn examine(mut draft: Draft, zone: &str, allowance: Allowance) -> Result<Draft, Refusal> {
     draft.name = full_name(&draft.name, zone).ok_or_else(|| invalid(9000, "DNS name is invalid.", "/name"))?;
     draft.content = content(&draft)?;
-    if draft.ttl != 1 && !(60..=86_400).contains(&draft.ttl) {
-        return Err(invalid(9021, "TTL must be between 60 and 86400 seconds, or 1 for Automatic.", "/ttl"));
+    if draft.ttl != 1 && !(allowance.ttl..=86_400).contains(&draft.ttl) {
+        let text = format!("TTL must be between {} and 86400 seconds, or 1 for Automatic.", allowance.ttl);
+        return Err(invalid(9021, text, "/ttl"));
     }
     if draft.proxied {
         check_proxied(&draft)?;
@@ -48,6 +56,7 @@ pub(super) fn examine(mut draft: Draft, zone: &str, allowance: Allowance) -> Res
             return Err(invalid(9101, "priority must be between 0 and 65535.", "/priority"));
         }
         ("MX", priority) => priority,
+        ("SRV", _) => draft.data.as_ref().and_then(|data| data.get("priority")).and_then(Value::as_u64),
         _ => None,
     };
     check_remarks(&draft, allowance)?;
@@ -110,16 +119,22 @@ fn content(draft: &Draft) -> Result<String, Refusal> {
     }
 }
 
+/// Properties of a CAA record (RFC 8659 §4, RFC 9495 and the CA/Browser Forum's contact properties), which Cloudflare offers.
+const CAA_TAGS: [&str; 6] = ["issue", "issuewild", "iodef", "issuemail", "contactemail", "contactphone"];
+
 /// SRV and CAA carry their content in `data`; the text is derived.
 fn structured(draft: &Draft, fields: &[&str]) -> Result<String, Refusal> {
     let data = draft.data.as_ref().and_then(Value::as_object);
     let words: Option<Vec<String>> = fields
         .iter()
         .map(|field| match (*field, data.and_then(|data| data.get(*field))) {
-            ("value", Some(Value::String(text))) => Some(format!("\"{text}\"")),
+            ("value", Some(Value::String(text))) if !text.contains(['"', '\\']) => Some(format!("\"{text}\"")),
             ("target", Some(Value::String(text))) => host(text),
-            ("tag", Some(Value::String(text))) => Some(text.clone()),
-            (_, Some(Value::Number(number))) => Some(number.to_string()),
+            ("tag", Some(Value::String(text))) => CAA_TAGS.contains(&text.as_str()).then(|| text.clone()),
+            (field, Some(Value::Number(number))) => {
+                let most = if field == "flags" { 255 } else { 65_535 };
+                number.as_u64().filter(|number| *number <= most).map(|number| number.to_string())
+            }
             _ => None,
         })
         .collect();
@@ -131,13 +146,13 @@ fn structured(draft: &Draft, fields: &[&str]) -> Result<String, Refusal> {
 /// not pair up.
 fn quoted(given: &str) -> Option<String> {
     if !given.starts_with('"') {
-        let escaped = given.replace('\\', "\\\\").replace('"', "\\\"");
         let mut strings = vec![String::new()];
-        for symbol in escaped.chars() {
-            if strings.last().is_some_and(|last| last.len() + symbol.len_utf8() > 255 && !last.ends_with('\\')) {
+        for symbol in given.chars() {
+            let unit = if matches!(symbol, '\\' | '"') { format!("\\{symbol}") } else { symbol.to_string() };
+            if strings.last().is_some_and(|last| last.len() + unit.len() > 255) {
                 strings.push(String::new());
             }
-            strings.last_mut()?.push(symbol);
+            strings.last_mut()?.push_str(&unit);
         }
         return Some(strings.iter().map(|text| format!("\"{text}\"")).collect::<Vec<_>>().join(" "));
     }
@@ -229,6 +244,8 @@ mod tests {
         let long = quoted(&"a".repeat(600)).expect("text");
         assert_eq!(long.split(' ').map(|part| part.len() - 2).collect::<Vec<_>>(), [255, 255, 90]);
         assert_eq!(quoted(&long).as_deref(), Some(long.as_str()), "quoting twice changes nothing");
+        let odd = quoted(&format!("{}\"{}", "a".repeat(254), "b".repeat(10))).expect("text");
+        assert_eq!(quoted(&odd).as_deref(), Some(odd.as_str()), "no escape is cut in two");
         for broken in ["\"open", "\"a\" b", &format!("\"{}\"", "a".repeat(256))] {
             assert_eq!(quoted(broken), None, "{broken}");
         }

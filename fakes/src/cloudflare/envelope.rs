@@ -14,20 +14,72 @@ pub(super) type Outcome = Result<Success, Refusal>;
 /// A successful result, not wrapped yet.
 #[derive(Debug)]
 pub(super) struct Success {
-    result: Value,
+    shape: Shape,
     messages: Vec<Value>,
-    page: Option<Page>,
+    info: Option<Value>,
+    status: u16,
+}
+
+/// How a result goes into its answer.
+#[derive(Debug)]
+enum Shape {
+    /// As `result` of an envelope.
+    Result(Value),
+    /// An envelope without `result`.
+    Without,
+    /// JSON without an envelope.
+    Bare(Value),
+    /// Plain text.
+    Text(String),
+    /// No body at all.
+    Nothing,
 }
 
 impl Success {
+    const fn shaped(shape: Shape, status: u16) -> Self {
+        Self { shape, messages: Vec::new(), info: None, status }
+    }
+
     /// A single result.
     pub(super) const fn of(result: Value) -> Self {
-        Self { result, messages: Vec::new(), page: None }
+        Self::shaped(Shape::Result(result), 200)
+    }
+
+    /// An envelope that has no `result`.
+    pub(super) const fn without_result() -> Self {
+        Self::shaped(Shape::Without, 200)
+    }
+
+    /// JSON that is no envelope.
+    pub(super) const fn bare(body: Value) -> Self {
+        Self::shaped(Shape::Bare(body), 200)
+    }
+
+    /// Plain text.
+    pub(super) const fn text(body: String) -> Self {
+        Self::shaped(Shape::Text(body), 200)
+    }
+
+    /// 204 without a body.
+    pub(super) const fn nothing() -> Self {
+        Self::shaped(Shape::Nothing, 204)
     }
 
     /// One page of a list.
-    pub(super) const fn list(items: Vec<Value>, page: Page) -> Self {
-        Self { result: Value::Array(items), messages: Vec::new(), page: Some(page) }
+    pub(super) fn list(items: Vec<Value>, page: Page) -> Self {
+        Self { info: Some(page.info()), ..Self::of(Value::Array(items)) }
+    }
+
+    /// A list that would go on behind a cursor; this one never does.
+    pub(super) fn cursored(items: Vec<Value>) -> Self {
+        let info = json!({"count": items.len(), "cursors": {}});
+        Self { info: Some(info), ..Self::of(Value::Array(items)) }
+    }
+
+    /// The same with another HTTP status.
+    pub(super) const fn status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
     }
 
     /// The same with a remark in `messages`.
@@ -72,6 +124,11 @@ impl Refusal {
         self
     }
 
+    /// Whether it says that the same record stands there already.
+    pub(super) const fn is_duplicate(&self) -> bool {
+        matches!(self.code, 81_057 | 81_058)
+    }
+
     fn error(&self) -> Value {
         let mut error = json!({"code": self.code, "message": self.message});
         if let Some(fields) = error.as_object_mut() {
@@ -99,6 +156,15 @@ pub(super) enum Reply {
         /// `Retry-After`, seconds.
         retry_after: Option<u64>,
     },
+    /// A body that is no envelope.
+    Text {
+        /// HTTP status.
+        status: u16,
+        /// `Content-Type`.
+        kind: &'static str,
+        /// The body.
+        body: String,
+    },
     /// A page of HTML, as the edge sends when something in front of the API fails.
     Html {
         /// HTTP status.
@@ -112,26 +178,41 @@ impl Reply {
     /// The status a caller sees; `None` when it sees none.
     pub(super) const fn status(&self) -> Option<u16> {
         match self {
-            Self::Envelope { status, .. } | Self::Html { status } => Some(*status),
+            Self::Envelope { status, .. } | Self::Text { status, .. } | Self::Html { status } => Some(*status),
             Self::Dropped => None,
+        }
+    }
+
+    /// The first half of the same answer.
+    pub(super) fn truncated(self) -> Self {
+        let half = |body: String| body.chars().take(body.chars().count() / 2).collect();
+        match self {
+            Self::Envelope { status, body, .. } => Self::Text { status, kind: JSON, body: half(body.to_string()) },
+            Self::Text { status, kind, body } => Self::Text { status, kind, body: half(body) },
+            other => other,
         }
     }
 }
 
+const JSON: &str = "application/json";
+
 impl From<Outcome> for Reply {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Ok(success) => {
-                let mut body = json!({
-                    "success": true,
-                    "errors": [],
-                    "messages": success.messages,
-                    "result": success.result,
-                });
-                if let (Some(fields), Some(page)) = (body.as_object_mut(), success.page) {
-                    fields.insert("result_info".to_owned(), page.info());
+            Ok(Success { shape, messages, info, status }) => {
+                let mut body = json!({"success": true, "errors": [], "messages": messages});
+                let result = match shape {
+                    Shape::Result(result) => Some(result),
+                    Shape::Without => None,
+                    Shape::Bare(body) => return Self::Text { status, kind: JSON, body: body.to_string() },
+                    Shape::Text(body) => return Self::Text { status, kind: "text/plain; charset=utf-8", body },
+                    Shape::Nothing => return Self::Text { status, kind: JSON, body: String::new() },
+                };
+                if let Some(fields) = body.as_object_mut() {
+                    let more = [("result", result), ("result_info", info)];
+                    fields.extend(more.into_iter().filter_map(|(key, value)| value.map(|value| (key.to_owned(), value))));
                 }
-                Self::Envelope { status: 200, body, retry_after: None }
+                Self::Envelope { status, body, retry_after: None }
             }
             Err(refusal) => {
                 let body = json!({"success": false, "errors": [refusal.error()], "messages": [], "result": null});
@@ -150,7 +231,8 @@ impl From<Refusal> for Reply {
 /// Turns a reply into an HTTP response. `sequence` becomes the `cf-ray` header every answer of the edge carries.
 pub(super) fn respond(reply: Reply, sequence: u64, rate_headers: [(&'static str, String); 2]) -> Response {
     let (status, kind, body, retry_after) = match reply {
-        Reply::Envelope { status, body, retry_after } => (status, "application/json", body.to_string(), retry_after),
+        Reply::Envelope { status, body, retry_after } => (status, JSON, body.to_string(), retry_after),
+        Reply::Text { status, kind, body } => (status, kind, body, None),
         Reply::Html { status } => (status, "text/html; charset=UTF-8", html(status), None),
         Reply::Dropped => return dropped(),
     };

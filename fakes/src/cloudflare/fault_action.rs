@@ -1,5 +1,5 @@
 //! What a fault does to a call, and how that is written in JSON: an object with exactly one of `hold`, `reset`, `html`,
-//! `rate_limited`, `delay_ms`, or `status` with `code` and `message`.
+//! `truncated`, `stale`, `twice`, `rate_limited`, `delay_ms`, or `status` with `code` and `message`.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,12 @@ pub enum FaultAction {
     Reset,
     /// It is answered 502 with a page of HTML, as the edge does when something in front of the API fails.
     Html,
+    /// Half of its answer arrives; before the effect, half of an error.
+    Truncated,
+    /// A GET is answered from the world as it was when the rule was added; other calls go on.
+    Stale,
+    /// It arrives twice: the effect is attempted a second time, and the first answer is sent.
+    Twice,
     /// It is answered 429.
     RateLimited {
         /// `Retry-After`, seconds.
@@ -45,6 +51,7 @@ impl FaultAction {
 /// The JSON form.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "the JSON form has one key per action")]
 struct Document {
     #[serde(skip_serializing_if = "is_false")]
     hold: bool,
@@ -52,6 +59,12 @@ struct Document {
     reset: bool,
     #[serde(skip_serializing_if = "is_false")]
     html: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    truncated: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    stale: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    twice: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,22 +92,27 @@ impl TryFrom<Document> for FaultAction {
     type Error = String;
 
     fn try_from(document: Document) -> Result<Self, String> {
-        let Document { hold, reset, html, status, code, message, rate_limited, delay_ms } = document;
-        let details = code.is_some() || message.is_some();
-        let status = status.map(|status| (status, code.unwrap_or(0), message.unwrap_or_default()));
-        if status.is_none() && details {
+        let switches = [
+            (document.hold, Self::Hold),
+            (document.reset, Self::Reset),
+            (document.html, Self::Html),
+            (document.truncated, Self::Truncated),
+            (document.stale, Self::Stale),
+            (document.twice, Self::Twice),
+        ];
+        let Document { status, code, message, rate_limited, delay_ms, .. } = document;
+        if status.is_none() && (code.is_some() || message.is_some()) {
             return Err("code and message belong to status".to_owned());
         }
-        match (hold, reset, html, status, rate_limited, delay_ms) {
-            (true, false, false, None, None, None) => Ok(Self::Hold),
-            (false, true, false, None, None, None) => Ok(Self::Reset),
-            (false, false, true, None, None, None) => Ok(Self::Html),
-            (false, false, false, Some((status @ 200..=599, code, message)), None, None) => {
-                Ok(Self::Answer { status, code, message })
-            }
-            (false, false, false, None, Some(limit), None) => Ok(Self::RateLimited { retry_after: limit.retry_after }),
-            (false, false, false, None, None, Some(milliseconds)) => Ok(Self::Delay { milliseconds }),
-            _ => Err("an action is exactly one of hold, reset, html, status (200 to 599), rate_limited, delay_ms".to_owned()),
+        let mut chosen: Vec<Self> = switches.into_iter().filter(|(on, _)| *on).map(|(_, action)| action).collect();
+        if let Some(status @ 200..=599) = status {
+            chosen.push(Self::Answer { status, code: code.unwrap_or(0), message: message.unwrap_or_default() });
+        }
+        chosen.extend(rate_limited.map(|limit| Self::RateLimited { retry_after: limit.retry_after }));
+        chosen.extend(delay_ms.map(|milliseconds| Self::Delay { milliseconds }));
+        match (chosen.pop(), chosen.is_empty()) {
+            (Some(action), true) => Ok(action),
+            _ => Err("an action is exactly one of hold, reset, html, truncated, stale, twice, status (200 to 599), rate_limited, delay_ms".to_owned()),
         }
     }
 }
@@ -105,6 +123,9 @@ impl From<FaultAction> for Document {
             FaultAction::Hold => Self { hold: true, ..Self::default() },
             FaultAction::Reset => Self { reset: true, ..Self::default() },
             FaultAction::Html => Self { html: true, ..Self::default() },
+            FaultAction::Truncated => Self { truncated: true, ..Self::default() },
+            FaultAction::Stale => Self { stale: true, ..Self::default() },
+            FaultAction::Twice => Self { twice: true, ..Self::default() },
             FaultAction::Answer { status, code, message } => {
                 Self { status: Some(status), code: Some(code), message: Some(message), ..Self::default() }
             }
@@ -126,6 +147,9 @@ mod tests {
             (r#"{"hold":true}"#, FaultAction::Hold),
             (r#"{"reset":true}"#, FaultAction::Reset),
             (r#"{"html":true}"#, FaultAction::Html),
+            (r#"{"truncated":true}"#, FaultAction::Truncated),
+            (r#"{"stale":true}"#, FaultAction::Stale),
+            (r#"{"twice":true}"#, FaultAction::Twice),
             (r#"{"status":502,"code":7,"message":"no"}"#, FaultAction::answer(502, 7, "no")),
             (r#"{"rate_limited":{"retry_after":9}}"#, FaultAction::RateLimited { retry_after: 9 }),
             (r#"{"delay_ms":5}"#, FaultAction::Delay { milliseconds: 5 }),

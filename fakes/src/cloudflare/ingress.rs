@@ -10,7 +10,7 @@ use super::path_pattern;
 ///
 /// # Errors
 /// The text after "Bad Configuration: ".
-pub(super) fn validate(config: &Map<String, Value>) -> Result<(), String> {
+pub(crate) fn validate(config: &Map<String, Value>) -> Result<(), String> {
     origin_request::check(config.get("originRequest"))?;
     let rules = match config.get("ingress") {
         None | Some(Value::Null) => return Ok(()),

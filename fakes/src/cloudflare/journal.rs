@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Calls kept at most; older ones fall out of the journal and stay in the counts.
@@ -27,6 +28,21 @@ pub struct Call {
     pub mutating: bool,
     /// Fault rules that fired on it.
     pub faults: Vec<String>,
+    /// Id of the token that was presented, as verify names it; `None` for none that is known.
+    pub principal: Option<String>,
+    /// When it arrived, in the simulator's time.
+    pub at: Timestamp,
+}
+
+/// A call at its arrival.
+#[derive(Debug)]
+pub(super) struct Arrival<'a> {
+    pub(super) method: &'a str,
+    pub(super) path: &'a str,
+    pub(super) query: &'a str,
+    pub(super) route: Option<&'a str>,
+    pub(super) principal: Option<String>,
+    pub(super) at: Timestamp,
 }
 
 /// How often what was called.
@@ -52,7 +68,8 @@ pub(super) struct Journal {
 
 impl Journal {
     /// Notes an arriving call and returns its number.
-    pub(super) fn arrive(&mut self, method: &str, path: &str, query: &str, route: Option<&str>, faults: Vec<String>) -> u64 {
+    pub(super) fn arrive(&mut self, arrival: Arrival<'_>, faults: Vec<String>) -> u64 {
+        let Arrival { method, path, query, route, principal, at } = arrival;
         self.last += 1;
         let mutating = !matches!(method, "GET" | "HEAD" | "OPTIONS");
         self.counts.total += 1;
@@ -67,6 +84,8 @@ impl Journal {
             status: None,
             mutating,
             faults,
+            principal,
+            at,
         });
         if self.calls.len() > CAPACITY {
             self.calls.pop_front();
@@ -104,11 +123,15 @@ impl Journal {
 mod tests {
     use super::*;
 
+    fn arrival<'a>(method: &'a str, path: &'a str, route: Option<&'a str>) -> Arrival<'a> {
+        Arrival { method, path, query: "", route, principal: None, at: Timestamp::UNIX_EPOCH }
+    }
+
     #[test]
     fn counts_outlive_the_calls_the_journal_drops() {
         let mut journal = Journal::default();
         for _ in 0..=CAPACITY {
-            journal.arrive("GET", "/zones", "", Some("/zones"), Vec::new());
+            journal.arrive(arrival("GET", "/zones", Some("/zones")), Vec::new());
         }
         assert_eq!(journal.after(0).len(), CAPACITY);
         assert_eq!(journal.after(0)[0].sequence, 2);
@@ -118,10 +141,10 @@ mod tests {
     #[test]
     fn numbers_go_on_after_the_journal_was_cleared() {
         let mut journal = Journal::default();
-        journal.arrive("POST", "/zones", "", Some("/zones"), Vec::new());
+        journal.arrive(arrival("POST", "/zones", Some("/zones")), Vec::new());
         journal.clear();
         assert_eq!(journal.counts(), Counts::default());
-        assert_eq!(journal.arrive("GET", "/nowhere", "", None, Vec::new()), 2);
+        assert_eq!(journal.arrive(arrival("GET", "/nowhere", None), Vec::new()), 2);
         assert_eq!(journal.counts().routes.keys().collect::<Vec<_>>(), ["GET (no route)"]);
     }
 }

@@ -21,6 +21,7 @@ pub(super) struct RecordBook {
     apex: String,
     pub(super) allowance: Allowance,
     older_code: bool,
+    quota_code: i64,
     now: Timestamp,
     identifiers: Identifiers,
     records: Vec<DnsRecord>,
@@ -35,8 +36,9 @@ impl RecordBook {
         let zone = exchange.zone()?;
         Ok(Self {
             apex: zone.name.clone(),
-            allowance: Allowance::from(zone.plan),
+            allowance: Allowance::from(zone),
             older_code: exchange.limits.older_duplicate_code,
+            quota_code: exchange.limits.codes.record_quota,
             now: exchange.now,
             identifiers: exchange.state.identifiers,
             records: zone.records.clone(),
@@ -60,7 +62,7 @@ impl RecordBook {
     pub(super) fn post(&mut self, fields: &Fields) -> Result<DnsRecord, Refusal> {
         let draft = self.checked(Draft::blank().merge(fields)?, None)?;
         if self.records.len() >= self.allowance.records {
-            return Err(Refusal::new(400, 81045, "Record quota exceeded."));
+            return Err(Refusal::new(400, self.quota_code, "Record quota exceeded."));
         }
         let record = stored(self.identifiers.next_hex("dns_record"), draft, None, self.now);
         self.records.push(record.clone());
@@ -118,7 +120,8 @@ pub(super) fn missing() -> Refusal {
     Refusal::new(404, 81044, "Record does not exist.")
 }
 
-fn stored(id: String, draft: Draft, before: Option<&DnsRecord>, now: Timestamp) -> DnsRecord {
+/// A record of a checked draft; dates of an earlier one are kept.
+pub(super) fn stored(id: String, draft: Draft, before: Option<&DnsRecord>, now: Timestamp) -> DnsRecord {
     let comment_kept = before.is_some_and(|record| record.comment == draft.comment);
     DnsRecord {
         id,

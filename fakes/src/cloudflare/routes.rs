@@ -4,7 +4,10 @@ use super::auth::{self, Permission};
 use super::envelope::{Outcome, Refusal};
 use super::exchange::Exchange;
 use super::identity::{is_hex_id, is_uuid};
-use super::{batch, connectors, dns_records, tunnel_configurations, tunnels, zone_settings, zones};
+use super::{
+    batch, bot_management, certificate_packs, connectors, custom_hostnames, dns_records, dns_transfer, dnssec, fallback_origin,
+    graphql, purge, rulesets, ssl_verification, tunnel_configurations, tunnels, zone_holds, zone_settings, zones,
+};
 
 /// Answers one endpoint.
 pub(super) type Handler = fn(&mut Exchange<'_>) -> Outcome;
@@ -25,6 +28,22 @@ const fn route(method: &'static str, template: &'static str, permission: Permiss
 const RECORDS: &str = "/zones/{zone}/dns_records";
 const RECORD: &str = "/zones/{zone}/dns_records/{record}";
 const SETTING: &str = "/zones/{zone}/settings/{setting}";
+const SCAN: &str = "/zones/{zone}/dns_records/scan";
+const REVIEW: &str = "/zones/{zone}/dns_records/scan/review";
+const DNSSEC: &str = "/zones/{zone}/dnssec";
+const HOLD: &str = "/zones/{zone}/hold";
+const UNIVERSAL: &str = "/zones/{zone}/ssl/universal/settings";
+const PACKS: &str = "/zones/{zone}/ssl/certificate_packs";
+const PACK: &str = "/zones/{zone}/ssl/certificate_packs/{pack}";
+const VERIFICATION: &str = "/zones/{zone}/ssl/verification";
+const HOSTNAMES: &str = "/zones/{zone}/custom_hostnames";
+const HOSTNAME: &str = "/zones/{zone}/custom_hostnames/{hostname}";
+const FALLBACK: &str = "/zones/{zone}/custom_hostnames/fallback_origin";
+const RULESETS: &str = "/zones/{zone}/rulesets";
+const RULESET: &str = "/zones/{zone}/rulesets/{ruleset}";
+const ENTRYPOINT: &str = "/zones/{zone}/rulesets/phases/{phase}/entrypoint";
+const RULE: &str = "/zones/{zone}/rulesets/{ruleset}/rules/{rule}";
+const BOTS: &str = "/zones/{zone}/bot_management";
 const TUNNELS: &str = "/accounts/{account}/cfd_tunnel";
 const TUNNEL: &str = "/accounts/{account}/cfd_tunnel/{tunnel}";
 const CONFIGURATIONS: &str = "/accounts/{account}/cfd_tunnel/{tunnel}/configurations";
@@ -34,28 +53,82 @@ const CONNECTIONS: &str = "/accounts/{account}/cfd_tunnel/{tunnel}/connections";
 pub(super) const ROUTES: &[Route] = &[
     route("GET", "/user/tokens/verify", Permission::None, auth::verify_user),
     route("GET", "/accounts/{account}/tokens/verify", Permission::None, auth::verify_account),
+    route("GET", "/user/tokens/permission_groups", Permission::None, auth::permission_groups),
     route("GET", "/zones", Permission::Zone, zones::list),
     route("POST", "/zones", Permission::Zone, zones::create),
     route("GET", "/zones/{zone}", Permission::Zone, zones::get),
+    route("PATCH", "/zones/{zone}", Permission::Zone, zones::patch),
     route("DELETE", "/zones/{zone}", Permission::Zone, zones::delete),
+    route("PUT", "/zones/{zone}/activation_check", Permission::Zone, zones::activation_check),
+    route("GET", HOLD, Permission::Zone, zone_holds::get),
+    route("POST", HOLD, Permission::Zone, zone_holds::create),
+    route("PATCH", HOLD, Permission::Zone, zone_holds::patch),
+    route("DELETE", HOLD, Permission::Zone, zone_holds::delete),
+    route("GET", DNSSEC, Permission::Dns, dnssec::get),
+    route("PATCH", DNSSEC, Permission::Dns, dnssec::patch),
+    route("DELETE", DNSSEC, Permission::Dns, dnssec::delete),
     route("GET", SETTING, Permission::ZoneSettings, zone_settings::get),
     route("PATCH", SETTING, Permission::ZoneSettings, zone_settings::patch),
     route("POST", "/zones/{zone}/dns_records/batch", Permission::Dns, batch::apply),
+    route("GET", "/zones/{zone}/dns_records/usage", Permission::Dns, dns_transfer::usage),
+    route("GET", "/zones/{zone}/dns_records/export", Permission::Dns, dns_transfer::export),
+    route("POST", "/zones/{zone}/dns_records/import", Permission::Dns, dns_transfer::import),
+    route("POST", SCAN, Permission::Dns, dns_transfer::scan),
+    route("POST", "/zones/{zone}/dns_records/scan/trigger", Permission::Dns, dns_transfer::trigger),
+    route("GET", REVIEW, Permission::Dns, dns_transfer::review),
+    route("POST", REVIEW, Permission::Dns, dns_transfer::judge),
     route("GET", RECORDS, Permission::Dns, dns_records::list),
     route("POST", RECORDS, Permission::Dns, dns_records::create),
     route("GET", RECORD, Permission::Dns, dns_records::get),
     route("PUT", RECORD, Permission::Dns, dns_records::put),
     route("PATCH", RECORD, Permission::Dns, dns_records::patch),
     route("DELETE", RECORD, Permission::Dns, dns_records::delete),
+    route("GET", UNIVERSAL, Permission::Certificates, ssl_verification::get_universal),
+    route("PATCH", UNIVERSAL, Permission::Certificates, ssl_verification::patch_universal),
+    route("GET", "/zones/{zone}/ssl/certificate_packs/quota", Permission::Certificates, certificate_packs::quota),
+    route("POST", "/zones/{zone}/ssl/certificate_packs/order", Permission::Certificates, certificate_packs::order),
+    route("GET", PACKS, Permission::Certificates, certificate_packs::list),
+    route("GET", PACK, Permission::Certificates, certificate_packs::get),
+    route("PATCH", PACK, Permission::Certificates, certificate_packs::restart),
+    route("DELETE", PACK, Permission::Certificates, certificate_packs::delete),
+    route("GET", VERIFICATION, Permission::Certificates, ssl_verification::list),
+    route("PATCH", "/zones/{zone}/ssl/verification/{pack}", Permission::Certificates, ssl_verification::patch),
+    route("GET", "/zones/{zone}/dcv_delegation/uuid", Permission::Certificates, ssl_verification::delegation),
+    route("GET", "/zones/{zone}/custom_hostnames/quota", Permission::Certificates, custom_hostnames::quota),
+    route("GET", FALLBACK, Permission::Certificates, fallback_origin::get),
+    route("PUT", FALLBACK, Permission::Certificates, fallback_origin::put),
+    route("DELETE", FALLBACK, Permission::Certificates, fallback_origin::delete),
+    route("GET", HOSTNAMES, Permission::Certificates, custom_hostnames::list),
+    route("POST", HOSTNAMES, Permission::Certificates, custom_hostnames::create),
+    route("GET", HOSTNAME, Permission::Certificates, custom_hostnames::get),
+    route("PATCH", HOSTNAME, Permission::Certificates, custom_hostnames::patch),
+    route("DELETE", HOSTNAME, Permission::Certificates, custom_hostnames::delete),
+    route("GET", ENTRYPOINT, Permission::Rulesets, rulesets::get_entrypoint),
+    route("PUT", ENTRYPOINT, Permission::Rulesets, rulesets::put_entrypoint),
+    route("GET", RULESETS, Permission::Rulesets, rulesets::list),
+    route("POST", RULESETS, Permission::Rulesets, rulesets::create),
+    route("GET", RULESET, Permission::Rulesets, rulesets::get),
+    route("PUT", RULESET, Permission::Rulesets, rulesets::put),
+    route("DELETE", RULESET, Permission::Rulesets, rulesets::delete),
+    route("POST", "/zones/{zone}/rulesets/{ruleset}/rules", Permission::Rulesets, rulesets::add_rule),
+    route("PATCH", RULE, Permission::Rulesets, rulesets::patch_rule),
+    route("DELETE", RULE, Permission::Rulesets, rulesets::delete_rule),
+    route("GET", BOTS, Permission::BotManagement, bot_management::get),
+    route("PUT", BOTS, Permission::BotManagement, bot_management::put),
+    route("POST", "/zones/{zone}/purge_cache", Permission::CachePurge, purge::purge),
+    route("POST", "/graphql", Permission::Analytics, graphql::answer),
     route("GET", TUNNELS, Permission::Tunnel, tunnels::list),
     route("POST", TUNNELS, Permission::Tunnel, tunnels::create),
     route("GET", TUNNEL, Permission::Tunnel, tunnels::get),
+    route("PATCH", TUNNEL, Permission::Tunnel, tunnels::patch),
     route("DELETE", TUNNEL, Permission::Tunnel, tunnels::delete),
     route("GET", "/accounts/{account}/cfd_tunnel/{tunnel}/token", Permission::Tunnel, tunnels::token),
     route("GET", CONFIGURATIONS, Permission::Tunnel, tunnel_configurations::get),
     route("PUT", CONFIGURATIONS, Permission::Tunnel, tunnel_configurations::put),
     route("GET", CONNECTIONS, Permission::Tunnel, connectors::list),
     route("DELETE", CONNECTIONS, Permission::Tunnel, connectors::drop_connections),
+    route("GET", "/accounts/{account}/cfd_tunnel/{tunnel}/connectors/{connector}", Permission::Tunnel, connectors::get),
+    route("POST", "/accounts/{account}/cfd_tunnel/{tunnel}/management", Permission::Tunnel, tunnels::management),
 ];
 
 /// A call's place in the table.
@@ -80,6 +153,11 @@ pub(super) fn find(method: &str, path: &str) -> Result<Match, Refusal> {
         Some(index) if fits.get(index).is_some_and(well_formed) => Ok(fits.swap_remove(index)),
         Some(_) => Err(unroutable(path)),
     }
+}
+
+/// Every endpoint as `"METHOD /template"`.
+pub(super) fn names() -> Vec<String> {
+    ROUTES.iter().map(|route| format!("{} {}", route.method, route.template)).collect()
 }
 
 /// The template of a call whether or not it will be served; what the journal counts under.
@@ -108,8 +186,8 @@ fn params(template: &'static str, path: &str) -> Option<Vec<(&'static str, Strin
 
 fn well_formed(found: &Match) -> bool {
     found.params.iter().all(|(name, value)| match *name {
-        "tunnel" => is_uuid(value),
-        "setting" => true,
+        "tunnel" | "pack" | "hostname" | "connector" => is_uuid(value),
+        "setting" | "phase" => true,
         _ => is_hex_id(value),
     })
 }
@@ -118,6 +196,7 @@ fn well_formed(found: &Match) -> bool {
 mod tests {
     use super::*;
 
+    const UUID: &str = "f70ff985-a4ef-4643-bbbc-4a0ed4fc8415";
     const ZONE: &str = "023e105f4ecef8ad9ca31a8372d0c353";
 
     #[test]
@@ -141,7 +220,13 @@ mod tests {
         for route in ROUTES {
             let path = route
                 .template
-                .replace("{tunnel}", "f70ff985-a4ef-4643-bbbc-4a0ed4fc8415")
+                .replace("{tunnel}", UUID)
+                .replace("{connector}", UUID)
+                .replace("{pack}", UUID)
+                .replace("{hostname}", UUID)
+                .replace("{phase}", "ddos_l7")
+                .replace("{ruleset}", ZONE)
+                .replace("{rule}", ZONE)
                 .replace("{setting}", "ssl")
                 .replace("{zone}", ZONE)
                 .replace("{record}", ZONE)

@@ -1,5 +1,6 @@
 //! The simulator as a Rust value: the world, and the levers a test pulls without HTTP.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,13 +9,16 @@ use jiff::Timestamp;
 
 use super::auth::TokenSettings;
 use super::builder::SimulatorBuilder;
-use super::connectors;
 use super::fault::{FaultError, FaultRule, FaultStatus, Faults};
+use super::fault_action::FaultAction;
 use super::held::{HeldCall, Waiting};
 use super::journal::{Call, Counts, Journal};
 use super::limits::{CallBudget, Limits};
 use super::persist::StateFile;
-use super::state::{Account, CloudState, ZoneStatus};
+use super::routes;
+use super::settle;
+use super::state::{Account, CloudState};
+use super::zone_life::later;
 
 /// A source of the current time, when the logical clock is not wanted.
 pub(super) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -28,12 +32,14 @@ pub struct Simulator {
 /// What the clones share.
 pub(super) struct Inner {
     pub(super) tokens: Vec<TokenSettings>,
-    pub(super) limits: Limits,
+    pub(super) limits: Mutex<Limits>,
     pub(super) clock: Option<Clock>,
     pub(super) file: Option<StateFile>,
     pub(super) world: Mutex<CloudState>,
     /// The world's `moment`, readable without waiting for a world that is being saved.
     pub(super) moment: AtomicU64,
+    /// The world's `advanced`, readable likewise.
+    pub(super) advanced: AtomicU64,
     pub(super) desk: Mutex<Desk>,
     pub(super) waiting: Waiting,
 }
@@ -43,7 +49,10 @@ pub(super) struct Inner {
 pub(super) struct Desk {
     pub(super) journal: Journal,
     pub(super) faults: Faults,
-    pub(super) budget: CallBudget,
+    pub(super) budgets: BTreeMap<String, CallBudget>,
+    pub(super) graphql: CallBudget,
+    /// The worlds that stale answers are read from, per fault rule.
+    pub(super) snapshots: BTreeMap<String, CloudState>,
 }
 
 /// Why a simulator cannot be built or changed from outside.
@@ -85,7 +94,7 @@ impl std::error::Error for SimulatorError {
 
 impl std::fmt::Debug for Simulator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Simulator").field("limits", &self.inner.limits).field("file", &self.inner.file).finish_non_exhaustive()
+        f.debug_struct("Simulator").field("limits", &self.limits()).field("file", &self.inner.file).finish_non_exhaustive()
     }
 }
 
@@ -106,14 +115,39 @@ impl Simulator {
         self.inner.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The time of the next event: the injected clock's, or the logical clock's, which moves one second per mutation.
+    /// The limits in force.
+    pub fn limits(&self) -> Limits {
+        *self.inner.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts other limits in force.
+    pub fn set_limits(&self, limits: Limits) {
+        *self.inner.limits.lock().unwrap_or_else(PoisonError::into_inner) = limits;
+    }
+
+    /// The time of the next event: the injected clock's, or the logical clock's, which moves one second per mutation; both as
+    /// far ahead as [`Simulator::advance`] moved them.
     pub(super) fn now(&self) -> Timestamp {
         let logical = || {
             let moment = i64::try_from(self.inner.moment.load(Ordering::Relaxed)).ok();
             let second = moment.and_then(|moment| EPOCH.checked_add(moment));
             second.and_then(|second| Timestamp::from_second(second).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
         };
-        self.inner.clock.as_ref().map_or_else(logical, |clock| clock())
+        let now = self.inner.clock.as_ref().map_or_else(logical, |clock| clock());
+        later(now, self.inner.advanced.load(Ordering::Relaxed))
+    }
+
+    /// Lets the world live until now and saves it if that changed anything. What cannot be saved is lived through again
+    /// after a restart.
+    ///
+    /// # Errors
+    /// The state file cannot be written.
+    pub(super) fn settle(&self, world: &mut CloudState) -> std::io::Result<()> {
+        let changed = settle::settle(world, &self.limits(), self.now());
+        match &self.inner.file {
+            Some(file) if changed => file.save(world),
+            _ => Ok(()),
+        }
     }
 
     /// Changes the world and saves it. `change` refuses before it changes anything; when the file cannot be written the
@@ -126,7 +160,9 @@ impl Simulator {
         let mut world = self.world();
         let now = self.now();
         let before = self.inner.file.as_ref().map(|file| (file, world.clone()));
-        let value = change(&mut world, now)?;
+        settle::settle(&mut world, &self.limits(), now);
+        let identifiers = world.identifiers;
+        let value = change(&mut world, now).inspect_err(|_| world.identifiers = identifiers)?;
         world.moment += 1;
         if let Some((file, before)) = before
             && let Err(error) = file.save(&world)
@@ -135,6 +171,7 @@ impl Simulator {
             return Err(unsaved(error));
         }
         self.inner.moment.store(world.moment, Ordering::Relaxed);
+        self.inner.advanced.store(world.advanced, Ordering::Relaxed);
         Ok(value)
     }
 
@@ -146,9 +183,11 @@ impl Simulator {
         self.commit(change, |error| SimulatorError::StateFile(path, error))
     }
 
-    /// A copy of the whole world.
+    /// A copy of the whole world as it is now.
     pub fn state(&self) -> CloudState {
-        self.world().clone()
+        let mut world = self.world();
+        settle::settle(&mut world, &self.limits(), self.now());
+        world.clone()
     }
 
     /// The one account.
@@ -171,6 +210,11 @@ impl Simulator {
         self.desk().journal.counts()
     }
 
+    /// Every endpoint of the route table as `"METHOD /template"`, as the counts name them.
+    pub fn routes(&self) -> Vec<String> {
+        routes::names()
+    }
+
     /// Forgets calls and counts. Numbering goes on.
     pub fn clear_calls(&self) {
         self.desk().journal.clear();
@@ -181,7 +225,11 @@ impl Simulator {
     /// # Errors
     /// See [`FaultError`].
     pub fn add_fault(&self, rule: FaultRule) -> Result<String, FaultError> {
-        self.desk().faults.add(rule)
+        let stale = (rule.action == FaultAction::Stale).then(|| self.state());
+        let mut desk = self.desk();
+        let id = desk.faults.add(rule)?;
+        desk.snapshots.extend(stale.map(|world| (id.clone(), world)));
+        Ok(id)
     }
 
     /// The rules in force, with how often each fired.
@@ -191,12 +239,16 @@ impl Simulator {
 
     /// Takes a rule out of force; whether there was one. Calls it holds stay held.
     pub fn remove_fault(&self, id: &str) -> bool {
-        self.desk().faults.remove(id)
+        let mut desk = self.desk();
+        desk.snapshots.remove(id);
+        desk.faults.remove(id)
     }
 
     /// Takes every rule out of force.
     pub fn clear_faults(&self) {
-        self.desk().faults.clear();
+        let mut desk = self.desk();
+        desk.snapshots.clear();
+        desk.faults.clear();
     }
 
     /// The calls that are held now.
@@ -222,46 +274,5 @@ impl Simulator {
     /// Drops every held call without an answer, and every call that would be held later: what a server does that stops.
     pub fn drop_held(&self) {
         self.inner.waiting.stop();
-    }
-
-    /// Moves a zone (by id or name) to another status, as its delegation at the registrar would.
-    ///
-    /// # Errors
-    /// No such zone, or the state file cannot be written.
-    pub fn set_zone_status(&self, zone: &str, status: ZoneStatus) -> Result<(), SimulatorError> {
-        self.change(|world, now| {
-            let place = world.zone_mut(zone).ok_or_else(|| SimulatorError::Unknown(format!("zone {zone}")))?;
-            (place.status, place.modified_on) = (status, now);
-            if status == ZoneStatus::Active {
-                place.activated_on.get_or_insert(now);
-            }
-            Ok(())
-        })
-    }
-
-    /// Attaches a connector to a live tunnel, as `cloudflared tunnel run` would; returns its client id.
-    ///
-    /// # Errors
-    /// No such live tunnel, or the state file cannot be written.
-    pub fn attach_connector(&self, tunnel: &str) -> Result<String, SimulatorError> {
-        self.change(|world, now| {
-            let mut identifiers = world.identifiers;
-            let place = world.tunnel_mut(tunnel).ok_or_else(|| SimulatorError::Unknown(format!("tunnel {tunnel}")))?;
-            let id = connectors::attach(place, &mut identifiers, now);
-            world.identifiers = identifiers;
-            Ok(id)
-        })
-    }
-
-    /// Detaches every connector of a live tunnel.
-    ///
-    /// # Errors
-    /// No such live tunnel, or the state file cannot be written.
-    pub fn detach_connectors(&self, tunnel: &str) -> Result<(), SimulatorError> {
-        self.change(|world, now| {
-            let place = world.tunnel_mut(tunnel).ok_or_else(|| SimulatorError::Unknown(format!("tunnel {tunnel}")))?;
-            connectors::detach(place, None, now);
-            Ok(())
-        })
     }
 }

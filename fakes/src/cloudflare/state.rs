@@ -7,7 +7,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::edge_state::{Bots, CertificatePack, Dnssec, Hold, Ruleset, Scan, Traffic};
 use super::identity::Identifiers;
+use super::internet::Internet;
+use super::meter::Bucket;
+use super::saas_state::{CustomHostname, FallbackOrigin, HostnamePace};
 
 /// The number the saved document starts with; a document with another one is refused rather than guessed at.
 pub(super) const FORMAT: u32 = 1;
@@ -31,6 +35,33 @@ pub struct CloudState {
     pub zone_signups: Vec<Timestamp>,
     /// Every tunnel ever made, oldest first; deleted ones keep their entry, as at Cloudflare.
     pub tunnels: Vec<Tunnel>,
+    /// Seconds by which the clock was moved on from outside.
+    #[serde(default)]
+    pub advanced: u64,
+    /// Everything outside the account: registrar, foreign DNS and web pages, what other accounts hold.
+    #[serde(default)]
+    pub internet: Internet,
+    /// Deleted zones that still answer DNS, until they are purged.
+    #[serde(default)]
+    pub archived: Vec<ArchivedZone>,
+    /// How fast custom hostnames were made lately.
+    #[serde(default)]
+    pub hostname_pace: HostnamePace,
+    /// Token buckets of purges, per account.
+    #[serde(default)]
+    pub buckets: BTreeMap<String, Bucket>,
+    /// Visits that analytics report.
+    #[serde(default)]
+    pub traffic: Vec<Traffic>,
+}
+
+/// A deleted zone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArchivedZone {
+    /// As it was.
+    pub zone: Zone,
+    /// When it is forgotten.
+    pub purge_on: Timestamp,
 }
 
 /// A Cloudflare account.
@@ -51,6 +82,10 @@ pub enum Plan {
     Free,
     /// 3,500 records, 500-character comments, 20 tags, 3,500 operations per batch.
     Pro,
+    /// As Pro, with more rules and faster purges.
+    Business,
+    /// As Business, with holds and wildcard custom hostnames.
+    Enterprise,
 }
 
 /// Where a zone stands in its life.
@@ -88,6 +123,51 @@ pub struct Zone {
     pub settings: BTreeMap<String, ZoneSetting>,
     /// Records, oldest first.
     pub records: Vec<DnsRecord>,
+    /// Whether the edge passes traffic through untouched.
+    #[serde(default)]
+    pub paused: bool,
+    /// When its nameservers are looked up at the registrar next.
+    #[serde(default)]
+    pub next_check: Option<Timestamp>,
+    /// How often they were looked up while it was pending.
+    #[serde(default)]
+    pub checks: u32,
+    /// When its owner last asked for a check.
+    #[serde(default)]
+    pub activation_asked_on: Option<Timestamp>,
+    /// When its delegation was found gone.
+    #[serde(default)]
+    pub moved_on: Option<Timestamp>,
+    /// Whether it is held against other accounts.
+    #[serde(default)]
+    pub hold: Option<Hold>,
+    /// Whether its owner switched Universal SSL off.
+    #[serde(default)]
+    pub universal_disabled: bool,
+    /// Certificates at the edge, oldest first.
+    #[serde(default)]
+    pub packs: Vec<CertificatePack>,
+    /// The step at which certificates of this zone time out, when a test said so.
+    #[serde(default)]
+    pub certificates_stall_at: Option<String>,
+    /// Custom hostnames, oldest first.
+    #[serde(default)]
+    pub hostnames: Vec<CustomHostname>,
+    /// Where custom hostnames lead unless they say otherwise.
+    #[serde(default)]
+    pub fallback: Option<FallbackOrigin>,
+    /// Rulesets, oldest first; at most one per phase.
+    #[serde(default)]
+    pub rulesets: Vec<Ruleset>,
+    /// What its owner set about bots.
+    #[serde(default)]
+    pub bots: Bots,
+    /// Its signatures.
+    #[serde(default)]
+    pub dnssec: Dnssec,
+    /// Records found by a scan that wait for a verdict.
+    #[serde(default)]
+    pub scan: Scan,
 }
 
 /// A zone setting that was written at least once.
@@ -156,6 +236,9 @@ pub struct Tunnel {
     pub configuration: Option<Configuration>,
     /// Live connectors.
     pub connectors: Vec<Connector>,
+    /// When the latest versions of the configuration were put, oldest first.
+    #[serde(default)]
+    pub put_times: Vec<(u64, Timestamp)>,
 }
 
 /// A tunnel's remotely managed configuration.
@@ -178,6 +261,9 @@ pub struct Connector {
     pub connections: Vec<String>,
     /// When it came.
     pub run_at: Timestamp,
+    /// The version it stays at because it cannot read a later one.
+    #[serde(default)]
+    pub stuck_at: Option<u64>,
 }
 
 impl CloudState {

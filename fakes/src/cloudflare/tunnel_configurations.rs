@@ -8,6 +8,9 @@ use super::ingress;
 use super::state::{Configuration, Tunnel};
 use super::tunnels;
 
+/// Versions whose time is remembered, for connectors that lag behind.
+const REMEMBERED: usize = 32;
+
 /// `GET /accounts/{account}/cfd_tunnel/{tunnel}/configurations`: version 0 and no document before the first PUT (that
 /// shape is not confirmed).
 pub(super) fn get(exchange: &mut Exchange<'_>) -> Outcome {
@@ -19,23 +22,27 @@ pub(super) fn get(exchange: &mut Exchange<'_>) -> Outcome {
 /// version raised even when nothing changed. The stored document shows `warp-routing` switched off when the caller said
 /// nothing about it, as the documents Cloudflare pushes to connectors do.
 pub(super) fn put(exchange: &mut Exchange<'_>) -> Outcome {
-    let now = exchange.now;
+    let (now, code) = (exchange.now, exchange.limits.codes.bad_configuration);
     let account = exchange.state.account.id.clone();
     let body = exchange.body()?;
     let tunnel = tunnels::live(exchange)?;
     let mut config = match body.get("config") {
         Some(Value::Object(config)) => config.clone(),
-        _ => return Err(refused("config is not an object")),
+        _ => return Err(refused(code, "config is not an object")),
     };
-    ingress::validate(&config).map_err(|reason| refused(&reason))?;
+    ingress::validate(&config).map_err(|reason| refused(code, &reason))?;
     config.entry("warp-routing").or_insert_with(|| json!({"enabled": false}));
     let version = tunnel.configuration.as_ref().map_or(0, |configuration| configuration.version) + 1;
     tunnel.configuration = Some(Configuration { version, config: Value::Object(config), created_at: now });
+    tunnel.put_times.push((version, now));
+    if tunnel.put_times.len() > REMEMBERED {
+        tunnel.put_times.remove(0);
+    }
     Ok(Success::of(render(tunnel, &account)))
 }
 
-fn refused(reason: &str) -> Refusal {
-    Refusal::new(400, 1056, format!("Bad Configuration: {reason}"))
+fn refused(code: i64, reason: &str) -> Refusal {
+    Refusal::new(400, code, format!("Bad Configuration: {reason}"))
 }
 
 fn render(tunnel: &Tunnel, account: &str) -> Value {

@@ -46,8 +46,7 @@ pub(super) fn create(exchange: &mut Exchange<'_>) -> Outcome {
     let given = body.get("tunnel_secret").filter(|secret| !secret.is_null());
     let secret = given.map(|secret| checked_secret(secret).map(str::to_owned)).transpose()?;
     if exchange.state.tunnel_named(name).is_some() {
-        let text = "You already have a tunnel with this name. Please choose a different name for this tunnel.";
-        return Err(Refusal::new(409, 1013, text));
+        return Err(taken());
     }
     let identifiers = &mut exchange.state.identifiers;
     let tunnel = Tunnel {
@@ -61,13 +60,52 @@ pub(super) fn create(exchange: &mut Exchange<'_>) -> Outcome {
         conns_inactive_at: None,
         configuration: None,
         connectors: Vec::new(),
+        put_times: Vec::new(),
     };
     exchange.state.tunnels.push(tunnel.clone());
-    let mut shown = render(&tunnel, &exchange.state.account);
+    Ok(Success::of(render_with_token(&tunnel, &exchange.state.account)))
+}
+
+fn render_with_token(tunnel: &Tunnel, account: &Account) -> Value {
+    let mut shown = render(tunnel, account);
     if let Some(fields) = shown.as_object_mut() {
-        fields.insert("token".to_owned(), json!(connector_token(&tunnel, &exchange.state.account)));
+        fields.insert("token".to_owned(), json!(connector_token(tunnel, account)));
     }
-    Ok(Success::of(shown))
+    shown
+}
+
+/// `PATCH /accounts/{account}/cfd_tunnel/{tunnel}`: another name, another secret. Connectors that run stay; the former token
+/// opens no new connection.
+pub(super) fn patch(exchange: &mut Exchange<'_>) -> Outcome {
+    check_account(exchange)?;
+    let body = exchange.body()?;
+    let id = live(exchange)?.id.clone();
+    let name = body.get("name").filter(|name| !name.is_null()).map(|name| {
+        let name = name.as_str().filter(|name| !name.trim().is_empty() && !is_uuid(name));
+        name.ok_or_else(|| bad_request("tunnel name is missing or not allowed", "/name"))
+    });
+    let name = name.transpose()?;
+    let secret = body.get("tunnel_secret").filter(|secret| !secret.is_null()).map(checked_secret).transpose()?;
+    if name.and_then(|name| exchange.state.tunnel_named(name)).is_some_and(|known| known.id != id) {
+        return Err(taken());
+    }
+    let account = exchange.state.account.clone();
+    let tunnel = live(exchange)?;
+    name.unwrap_or(&tunnel.name.clone()).clone_into(&mut tunnel.name);
+    secret.unwrap_or(&tunnel.secret.clone()).clone_into(&mut tunnel.secret);
+    Ok(Success::of(render_with_token(tunnel, &account)))
+}
+
+/// `POST /accounts/{account}/cfd_tunnel/{tunnel}/management` with `{"resources": ["logs"]}`: a token for the log stream, shaped
+/// like a signed one and signed by nobody.
+pub(super) fn management(exchange: &mut Exchange<'_>) -> Outcome {
+    let body = exchange.body()?;
+    let known = |resource: &Value| matches!(resource.as_str(), Some("logs" | "admin" | "host_details"));
+    let resources = body.get("resources").and_then(Value::as_array).filter(|list| !list.is_empty() && list.iter().all(known));
+    let resources = resources.ok_or_else(|| bad_request("resources must be a list of logs", "/resources"))?.clone();
+    let id = live(exchange)?.id.clone();
+    let claims = json!({"tun": {"id": id, "account_tag": exchange.state.account.id}, "actor": {}, "res": resources});
+    Ok(Success::of(json!(format!("e30.{}.c2ltdWxhdGVk", base64::encode(claims.to_string().as_bytes()).trim_end_matches('=')))))
 }
 
 fn checked_secret(secret: &Value) -> Result<&str, Refusal> {
@@ -122,6 +160,11 @@ fn check_account(exchange: &Exchange<'_>) -> Result<(), Refusal> {
     if exchange.param("account") == exchange.state.account.id { Ok(()) } else { Err(forbidden()) }
 }
 
+fn taken() -> Refusal {
+    let text = "You already have a tunnel with this name. Please choose a different name for this tunnel.";
+    Refusal::new(409, 1013, text)
+}
+
 fn missing() -> Refusal {
     Refusal::new(404, 1003, "Tunnel not found")
 }
@@ -130,9 +173,11 @@ fn bad_request(message: &str, pointer: &str) -> Refusal {
     Refusal::new(400, 1001, format!("Bad Request: {message}")).at(pointer)
 }
 
-/// `inactive` never ran, `healthy` has connectors, `down` lost them.
+/// `inactive` never ran, `healthy` has connectors, `degraded` when one of them lacks connections, `down` lost them.
 fn status(tunnel: &Tunnel) -> &'static str {
+    let weak = tunnel.connectors.iter().any(|connector| connector.connections.len() < connectors::CONNECTIONS);
     match (tunnel.connectors.is_empty(), tunnel.conns_active_at) {
+        (false, _) if weak => "degraded",
         (false, _) => "healthy",
         (true, Some(_)) => "down",
         (true, None) => "inactive",

@@ -121,6 +121,16 @@ pub(super) fn canonical(given: &str) -> Option<String> {
     (name.len() <= 253 && name.split('.').all(label)).then_some(name)
 }
 
+/// Whether `name` ends in a top-level domain nobody registers under.
+pub(super) fn is_reserved(name: &str) -> bool {
+    name.rsplit('.').next().is_some_and(|top| RESERVED.contains(&top))
+}
+
+/// Whether `name` is itself a public suffix.
+pub(super) fn is_suffix(name: &str) -> bool {
+    !name.contains('.') || SUFFIXES.contains(&name)
+}
+
 fn unidentified(name: &str) -> Refusal {
     let text = format!(
         "We were unable to identify {name} as a registered domain. Please ensure you are providing the root domain and not any subdomains (e.g., example.com, not subdomain.example.com)"

@@ -3,10 +3,10 @@
 use super::{Call, Fault, FaultScript, When};
 use futures::future::BoxFuture;
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use storex_core::{Clock, Code, EffectCx, EffectId, Error, Result, remaining};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// What a process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,45 +19,58 @@ pub enum Running {
     Crashed,
 }
 
-/// Stops every call of one process, at its entry and at its exit, as SIGSTOP would. Clones are the same gate.
+/// Stops every call of one process, at its entry and at its exit, as SIGSTOP would. Those who wait go on in the order in which they came, so that a
+/// run repeats. Clones are the same gate.
 #[derive(Clone, Debug)]
-pub struct Gate(watch::Sender<Running>);
+pub struct Gate {
+    running: Arc<Mutex<Running>>,
+    opened: Arc<Notify>,
+}
 
 impl Default for Gate {
     /// An open gate.
     fn default() -> Self {
-        Self(watch::Sender::new(Running::Yes))
+        Self { running: Arc::new(Mutex::new(Running::Yes)), opened: Arc::default() }
     }
 }
 
 impl Gate {
+    fn state(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What the process does.
     pub fn running(&self) -> Running {
-        *self.0.borrow()
+        *self.state()
     }
 
     /// Stops the process.
     pub fn pause(&self) {
-        self.0.send_replace(Running::Paused);
+        *self.state() = Running::Paused;
     }
 
     /// Ends the process: none of its calls is sent or answered any more.
     pub fn crash(&self) {
-        self.0.send_replace(Running::Crashed);
+        *self.state() = Running::Crashed;
     }
 
     /// Lets a stopped process go on.
     pub fn resume(&self) {
-        self.0.send_if_modified(|running| {
-            std::mem::replace(running, if *running == Running::Paused { Running::Yes } else { *running }) == Running::Paused
-        });
+        let mut running = self.state();
+        if *running == Running::Paused {
+            *running = Running::Yes;
+            self.opened.notify_waiters();
+        }
     }
 
-    /// Returns once the gate is open.
+    /// Returns once the gate is open; never when the process is gone.
     pub async fn pass(&self) {
-        if self.running() != Running::Yes {
-            // The sender lives in self, so this cannot end before the gate is open.
-            let _ = self.0.subscribe().wait_for(|running| *running == Running::Yes).await;
+        loop {
+            let opened = self.opened.notified();
+            if self.running() == Running::Yes {
+                return;
+            }
+            opened.await;
         }
     }
 }

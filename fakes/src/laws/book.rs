@@ -1,6 +1,9 @@
 //! All laws of all traits, who sits them, and the page `docs/laws.md` made from both.
 
-use super::{Law, domain_provider, process_supervisor, proxy_writer, store_files, store_host, store_repo, tunnel_routes};
+use super::{
+    Law, database_admin, domain_provider, edge_insight, edge_policies, process_supervisor, proxy_writer, resolver, store_archive,
+    store_files, store_host, store_repo, tunnel_routes,
+};
 use std::fmt::Write;
 
 /// An implementation and the test in which it sits a trait's laws.
@@ -34,7 +37,17 @@ const fn sat(implementation: &'static str, test: &'static str) -> Sitting {
 const REPO: &[Sitting] = &[
     sat("in memory (`MemoryStores`)", "fakes/tests/laws/repo.rs"),
     sat("one embedded file (`RedbStores`)", "storex-redb/tests/laws.rs"),
+    sat("a real MongoDB server (`MongoStores`)", "tests/tests/mongo/laws.rs"),
     sat("a provider outside the workspace (`JournalStores`)", "examples/outside-provider/tests/laws.rs"),
+];
+const ARCHIVES: &[Sitting] = &[
+    sat("in memory (`MemoryStores`)", "fakes/tests/laws/archive.rs"),
+    sat("one embedded file (`RedbStores`)", "storex-redb/tests/laws.rs"),
+    sat("a real MongoDB server (`MongoStores`)", "tests/tests/mongo/laws.rs"),
+];
+const DATABASES: &[Sitting] = &[
+    sat("in memory (`MemoryDatabases`)", "fakes/tests/laws/databases.rs"),
+    sat("real MongoDB servers with access control (`MongoDatabases`)", "tests/tests/mongo/databases.rs"),
 ];
 const DOMAINS: &[Sitting] = &[
     sat("in memory (`MemoryDomains`)", "fakes/tests/laws/domains.rs"),
@@ -43,6 +56,18 @@ const DOMAINS: &[Sitting] = &[
 const TUNNELS: &[Sitting] = &[
     sat("in memory (`MemoryTunnels`)", "fakes/tests/laws/domains.rs"),
     sat("the Cloudflare adapter against the simulator over HTTP", "storex-cloudflare/tests/simulated/laws.rs"),
+];
+const EDGE: &[Sitting] = &[
+    sat("in memory (`MemoryEdge`)", "fakes/tests/laws/edge.rs"),
+    sat("the Cloudflare adapter against the simulator over HTTP", "storex-cloudflare/tests/simulated/laws.rs"),
+];
+const INSIGHT: &[Sitting] = &[
+    sat("in memory (`MemoryInsight`)", "fakes/tests/laws/insight.rs"),
+    sat("the Cloudflare adapter against the simulator over HTTP", "storex-cloudflare/tests/simulated/laws.rs"),
+];
+const RESOLVERS: &[Sitting] = &[
+    sat("in memory (`MemoryResolver`)", "fakes/tests/laws/dns.rs"),
+    sat("Cloudflare's resolver in its JSON form, as the simulator answers", "storex-cloudflare/tests/simulated/laws.rs"),
 ];
 const HOSTS: &[Sitting] = &[
     sat("in memory (`MemoryHost`)", "fakes/tests/laws/host.rs"),
@@ -66,6 +91,14 @@ const FILES: &[Sitting] = &[
 pub fn book() -> Vec<Chapter> {
     vec![
         chapter("StoreRepo", "store_repo", &store_repo::laws(), REPO, "fakes/tests/laws/repo/twins.rs"),
+        chapter("StoreArchive", "store_archive", &store_archive::laws(), ARCHIVES, "fakes/tests/laws/archive/twins.rs"),
+        chapter(
+            "DatabaseAdmin",
+            "database_admin",
+            &database_admin::laws(),
+            DATABASES,
+            "fakes/tests/laws/databases/flawed_databases.rs",
+        ),
         chapter(
             "DomainProvider",
             "domain_provider",
@@ -73,8 +106,12 @@ pub fn book() -> Vec<Chapter> {
             DOMAINS,
             "fakes/tests/laws/domains/flawed_domains.rs",
         ),
-        chapter("TunnelRoutes", "tunnel_routes", &tunnel_routes::laws(), TUNNELS, "fakes/tests/laws/domains/flawed_tunnels.rs"),
-        chapter("StoreHost", "store_host", store_host::LAWS, HOSTS, "fakes/tests/laws/host.rs"),
+        chapter("TunnelRoutes", "tunnel_routes", &tunnel_routes::laws(), TUNNELS, "fakes/tests/laws/domains/flawed_tunnels.rs")
+            .and(tunnel_routes::SERVED),
+        chapter("EdgePolicies", "edge_policies", &edge_policies::laws(), EDGE, "fakes/tests/laws/edge/flawed_edge.rs"),
+        chapter("EdgeInsight", "edge_insight", &edge_insight::laws(), INSIGHT, "fakes/tests/laws/insight/flawed_insight.rs"),
+        chapter("Resolver", "resolver", &resolver::laws(), RESOLVERS, "fakes/tests/laws/dns.rs"),
+        chapter("StoreHost", "store_host", store_host::LAWS, HOSTS, "fakes/tests/laws/host.rs").and(store_host::DRIFT),
         chapter(
             "ProcessSupervisor",
             "process_supervisor",
@@ -97,6 +134,15 @@ fn chapter<T: ?Sized>(
     let mut laws: Vec<_> = laws.iter().map(|law| (law.id, law.sentence)).collect();
     laws.sort_unstable();
     Chapter { trait_name, module, laws, sittings, twins }
+}
+
+impl Chapter {
+    /// The same with more laws of the trait, whose subjects are others.
+    fn and<T: ?Sized>(mut self, laws: &[Law<T>]) -> Self {
+        self.laws.extend(laws.iter().map(|law| (law.id, law.sentence)));
+        self.laws.sort_unstable();
+        self
+    }
 }
 
 const OPENING: &str = "\

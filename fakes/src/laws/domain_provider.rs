@@ -1,7 +1,9 @@
-//! Laws of [`DomainProvider`]: zones, records, ownership, removal.
+//! Laws of [`DomainProvider`]: zones, records, ownership, removal, custom hostnames.
 //!
 //! A foreign record is one made under the mark of another installation or another store; the laws need no other door to the subject.
 
+mod contents;
+mod hostnames;
 mod ownership;
 mod records;
 mod removal;
@@ -34,7 +36,12 @@ use law;
 
 /// Every law of the trait.
 pub fn laws() -> Vec<Law<dyn DomainProvider>> {
-    [zones::laws(), records::laws(), ownership::laws(), removal::laws()].into_iter().flatten().collect()
+    zone_laws().into_iter().chain(hostnames::laws()).collect()
+}
+
+/// The laws of zones and records alone, for a provider that serves no custom hostnames and refuses them with `unsupported`.
+pub fn zone_laws() -> Vec<Law<dyn DomainProvider>> {
+    [zones::laws(), records::laws(), contents::laws(), ownership::laws(), removal::laws()].into_iter().flatten().collect()
 }
 
 /// The context of an effect of `owner`, with its own effect identity. The deadline lies far ahead in every clock.
@@ -50,29 +57,29 @@ fn new_name() -> Result<Hostname> {
 
 /// A zone nobody used.
 async fn new_zone(domains: &Subject) -> Result<ZoneFacts> {
-    domains.ensure_zone(&cx(STORE)?, &new_name()?).await
+    domains.create_zone(&cx(STORE)?, &new_name()?).await
 }
 
-fn record(record_type: RecordType, name: String, content: &str) -> RecordSpec {
-    let proxied = record_type != RecordType::Txt;
-    RecordSpec { record_type, name, content: content.to_owned(), proxied }
+/// A record of the zone at this label, or at its apex for an empty one; proxied where it can be.
+fn record(zone: &ZoneFacts, record_type: RecordType, label: &str, content: &str) -> Result<RecordSpec> {
+    let name = if label.is_empty() { zone.name.to_string() } else { format!("{label}.{}", zone.name) };
+    RecordSpec::parse(record_type, &name, content)?.with_proxy(record_type.is_proxiable())
 }
 
 /// An alias of a name in the zone.
-fn alias(zone: &ZoneFacts, label: &str, content: &str) -> RecordSpec {
-    record(RecordType::Cname, format!("{label}.{}", zone.name), content)
+fn alias(zone: &ZoneFacts, label: &str, content: &str) -> Result<RecordSpec> {
+    record(zone, RecordType::Cname, label, content)
 }
 
 /// The two records a store's domain has.
-fn apex_and_www(zone: &ZoneFacts) -> Vec<RecordSpec> {
+fn apex_and_www(zone: &ZoneFacts) -> Result<Vec<RecordSpec>> {
     let target = "0b1c2d3e-0000-4000-8000-000000000001.cfargotunnel.com";
-    vec![record(RecordType::Cname, zone.name.to_string(), target), alias(zone, "www", target)]
+    Ok(vec![alias(zone, "", target)?, alias(zone, "www", target)?])
 }
 
-/// Whether the record is as specified.
+/// Whether the record is as specified, its content in its one spelling.
 fn agrees(spec: &RecordSpec, facts: &RecordFacts) -> bool {
-    let kind = serde_json::to_value(spec.record_type).unwrap_or_default();
-    kind == *facts.record_type && spec.name == facts.name && spec.content == facts.content && spec.proxied == facts.proxied
+    spec.matches(facts) && facts.content == spec.content().to_string()
 }
 
 fn ids(records: &[RecordFacts]) -> Vec<RecordId> {

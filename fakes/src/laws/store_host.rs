@@ -1,9 +1,12 @@
-//! The promises of [`StoreHost`], SH-01 to SH-29.
+//! The promises of [`StoreHost`], SH-01 to SH-29; those about drift, SH-30 to SH-37, are [`DRIFT`].
 //!
 //! A subject needs free ports, a router that answers 421 for unknown names, and stores that answer 200 on `/health`. Host names end in
 //! `storex.com` and `laws-shop.com`; nothing resolves them.
 
+mod drift;
 mod subject;
+
+pub use drift::{DRIFT, Hand, WithHand};
 
 use super::{Broken, Law, Verdict, ensure};
 use futures::future::try_join_all;

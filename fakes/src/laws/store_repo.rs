@@ -5,6 +5,7 @@
 mod bounds;
 #[expect(clippy::indexing_slicing, reason = "laws index the lists they have just made")]
 mod claims;
+mod fences;
 mod leases;
 #[expect(clippy::indexing_slicing, reason = "laws index the lists they have just made")]
 mod listings;
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
-use storex_core::{Code, Expected, Nonce, Page, Query, Result, Row, RowWrite, StoreRepo, Table};
+use storex_core::{Code, Expected, Fence, Nonce, Page, Query, Result, Row, RowWrite, StoreRepo, Table};
 
 /// What a law judges.
 type Subject = Arc<dyn StoreRepo>;
@@ -31,7 +32,7 @@ use law;
 
 /// Every law of the trait.
 pub fn laws() -> Vec<Law<dyn StoreRepo>> {
-    [rows::laws(), bounds::laws(), races::laws(), listings::laws(), claims::laws(), leases::laws()]
+    [rows::laws(), bounds::laws(), races::laws(), listings::laws(), claims::laws(), leases::laws(), fences::laws()]
         .into_iter()
         .flatten()
         .collect()
@@ -54,7 +55,7 @@ fn nonce() -> Nonce {
 
 /// Writes a new row.
 async fn insert(repo: &Subject, write: &RowWrite) -> Result<u64> {
-    repo.put(write, Expected::Absent, &nonce()).await
+    repo.put(write, Expected::Absent, &nonce(), Fence::NONE).await
 }
 
 /// The calls' answers, all calls under way at once.

@@ -1,4 +1,9 @@
-//! Laws of [`TunnelRoutes`]: tunnels by name, and their one document.
+//! Laws of [`TunnelRoutes`]: tunnels by name, their one document, and the connectors that serve it.
+
+mod refusals;
+mod served;
+
+pub use served::{SERVED, TunnelHand, WithHand};
 
 use super::{Broken, Law, Verdict, ensure, fresh};
 use futures::future::join_all;
@@ -34,6 +39,13 @@ pub fn laws() -> Vec<Law<dyn TunnelRoutes>> {
         law!("TR-13", "removing a tunnel that is gone succeeds", removed_twice),
         law!("TR-14", "a tunnel made again after its removal is a new one with an empty document", made_again),
         law!("TR-15", "rules keep their order", order),
+        law!("TR-16", "a tunnel has one run token, its own", refusals::token_of_its_own),
+        law!("TR-17", "a removed tunnel has no run token", refusals::no_token_of_the_gone),
+        law!("TR-18", "a document cloudflared cannot read is refused, saying what it cannot read", refusals::unreadable),
+        law!("TR-19", "a new rule for the host name and path of an earlier one is refused and named", refusals::duplicates),
+        law!("TR-20", "a new rule behind a wildcard that takes its requests is refused and named", refusals::unreachable),
+        law!("TR-21", "a new rule for a name no browser asks for is refused and named", refusals::unusual_names),
+        law!("TR-22", "the more specific of two rules is stored before the other", refusals::specific_first),
     ]
 }
 
@@ -44,7 +56,7 @@ fn cx() -> Result<EffectCx> {
 }
 
 async fn new_tunnel(tunnels: &Subject) -> Result<TunnelFacts> {
-    tunnels.ensure(&cx()?, &fresh("law-tunnel-")).await
+    tunnels.create(&cx()?, &fresh("law-tunnel-")).await
 }
 
 fn document(value: Value) -> Result<TunnelDocument, Broken> {
@@ -80,18 +92,18 @@ async fn nobody_made_it(tunnels: Subject) -> Verdict {
 
 async fn found_as_answered(tunnels: Subject) -> Verdict {
     let name = fresh("law-tunnel-");
-    let made = tunnels.ensure(&cx()?, &name).await?;
+    let made = tunnels.create(&cx()?, &name).await?;
     let found = tunnels.find(&name).await?;
     ensure(made.name == name && found.as_ref() == Some(&made), || format!("answered {made:?}, found {found:?}"))
 }
 
 async fn made_once(tunnels: Subject) -> Verdict {
     let (name, context) = (fresh("law-tunnel-"), cx()?);
-    let mut made = join_all((0..4).map(|_| tunnels.ensure(&context, &name))).await;
-    made.push(tunnels.ensure(&cx()?, &name).await);
-    let mut made = made.into_iter().collect::<Result<Vec<_>>>()?;
-    made.dedup();
-    ensure(made.len() == 1, || format!("one name, tunnels {made:?}"))
+    let made: Vec<_> =
+        join_all((0..4).map(|_| tunnels.create(&context, &name))).await.into_iter().filter_map(Result::ok).collect();
+    refused(tunnels.create(&cx()?, &name).await, Code::ForeignObject)?;
+    let found = tunnels.find(&name).await?;
+    ensure(made.len() == 1 && found.as_ref() == made.first(), || format!("one name, made {made:?}, found {found:?}"))
 }
 
 async fn different_tunnels(tunnels: Subject) -> Verdict {
@@ -101,7 +113,7 @@ async fn different_tunnels(tunnels: Subject) -> Verdict {
 
 async fn whole_name(tunnels: Subject) -> Verdict {
     let name = fresh("law-tunnel-");
-    tunnels.ensure(&cx()?, &format!("{name}-more")).await?;
+    tunnels.create(&cx()?, &format!("{name}-more")).await?;
     let found = tunnels.find(&name).await?;
     ensure(found.is_none(), || format!("{name}-more was found as {name}"))
 }
@@ -195,7 +207,7 @@ async fn made_again(tunnels: Subject) -> Verdict {
     let tunnel = new_tunnel(&tunnels).await?;
     tunnels.store(&cx()?, &tunnel.id, &routes(3000)?, 0).await?;
     tunnels.remove(&cx()?, &tunnel.id).await?;
-    let again = tunnels.ensure(&cx()?, &tunnel.name).await?;
+    let again = tunnels.create(&cx()?, &tunnel.name).await?;
     let (version, found) = tunnels.load(&again.id).await?;
     let fresh = again.id != tunnel.id && version == 0 && found == TunnelDocument::default();
     ensure(fresh, || format!("was {tunnel:?}, now {again:?} with version {version}, {found:?}"))

@@ -1,12 +1,13 @@
-//! Zones and DNS records in memory, with the conflicts Cloudflare refuses.
+//! Zones, DNS records and custom hostnames in memory, with the conflicts Cloudflare refuses.
 
+use super::hostnames::Hostnames;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use storex_core::{
-    Code, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, Hostname, Mark, RecordFacts, RecordId, RecordSpec,
-    RecordType, Result, ZoneFacts, ZoneId, ZoneStatus,
+    CertificateStatus, Code, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, Hostname, HostnameFacts,
+    HostnameSpec, Mark, OriginStatus, RecordFacts, RecordId, RecordSpec, Result, ZoneFacts, ZoneId, ZoneStatus,
 };
 
 #[derive(Clone, Debug)]
@@ -16,19 +17,25 @@ struct MemoryZone {
 }
 
 #[derive(Clone, Debug)]
-struct State {
+pub(super) struct State {
     primary: Hostname,
     issued: u64,
     zones: Vec<MemoryZone>,
-    /// The zones before the last change.
-    before: Vec<MemoryZone>,
+    pub(super) hostnames: Hostnames,
+    /// Zones and hostnames before the last change.
+    before: (Vec<MemoryZone>, Hostnames),
     late_effect_window: Duration,
+    /// Records a zone may hold.
+    record_quota: usize,
 }
+
+/// Records a zone of Cloudflare's Free plan holds (Cloudflare docs, "DNS records": limits).
+const RECORD_QUOTA: usize = 200;
 
 /// The [`DomainProvider`] without a provider: one account that begins with the active primary zone. Clones share one world.
 ///
-/// It serves names that are registrable domains outside the platform, as Cloudflare does, and refuses a CNAME beside an
-/// address or another CNAME of its name. It has no clock, so it does not look at deadlines.
+/// It serves names that are registrable domains outside the platform, as Cloudflare does, refuses a CNAME beside an
+/// address or another CNAME of its name, and holds 200 records in a zone. It has no clock, so it does not look at deadlines.
 #[derive(Clone, Debug)]
 pub struct MemoryDomains {
     state: Arc<Mutex<State>>,
@@ -41,7 +48,9 @@ impl MemoryDomains {
     pub fn new(primary: Hostname) -> Self {
         let name = primary.clone();
         let late_effect_window = Duration::ZERO;
-        let world = Self::of(State { primary, issued: 0, zones: Vec::new(), before: Vec::new(), late_effect_window });
+        let (zones, hostnames, before) = Default::default();
+        let record_quota = RECORD_QUOTA;
+        let world = Self::of(State { primary, issued: 0, zones, hostnames, before, late_effect_window, record_quota });
         world.state().add_zone(&name, ZoneStatus::Active);
         world
     }
@@ -50,7 +59,7 @@ impl MemoryDomains {
         Self { state: Arc::new(Mutex::new(state)), past: false }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -70,6 +79,13 @@ impl MemoryDomains {
     #[must_use]
     pub fn with_late_effect_window(self, window: Duration) -> Self {
         self.state().late_effect_window = window;
+        self
+    }
+
+    /// Sets how many records a zone may hold, as a larger plan would; for the whole world.
+    #[must_use]
+    pub fn with_record_quota(self, records: usize) -> Self {
+        self.state().record_quota = records;
         self
     }
 
@@ -180,7 +196,13 @@ impl State {
     }
 
     fn seen(&self, past: bool) -> &[MemoryZone] {
-        if past { &self.before } else { &self.zones }
+        if past { &self.before.0 } else { &self.zones }
+    }
+
+    pub(super) fn add_hostname(&mut self, zone: &ZoneId, spec: &HostnameSpec) -> Result<HostnameFacts> {
+        let apex = self.zone(zone)?.facts.name.clone();
+        let id = id(&format!("hostname{}", self.next()));
+        self.hostnames.add(zone, &apex, spec, id)
     }
 
     fn named(&self, name: &Hostname) -> Option<&ZoneFacts> {
@@ -188,17 +210,19 @@ impl State {
     }
 
     /// What stands now is what stood before the change that follows.
-    fn remember(&mut self) {
-        self.before.clone_from(&self.zones);
+    pub(super) fn remember(&mut self) {
+        self.before.0.clone_from(&self.zones);
+        self.before.1.clone_from(&self.hostnames);
     }
 
     fn made(&mut self, record: &RecordSpec, comment: Option<String>) -> RecordFacts {
         RecordFacts {
             id: id(&format!("record{}", self.next())),
-            record_type: type_name(record.record_type),
-            name: record.name.to_lowercase(),
-            content: record.content.clone(),
-            proxied: record.proxied,
+            record_type: record.record_type().to_string(),
+            name: record.name().to_string(),
+            content: record.content().to_string(),
+            proxied: record.is_proxied(),
+            ttl: record.ttl().get(),
             comment,
         }
     }
@@ -214,9 +238,8 @@ impl State {
                     continue;
                 };
                 let free = |record: &&RecordFacts| !claimed.contains(&Some(record.id.clone()));
-                let fits = |record: &&RecordFacts| {
-                    is_ours(record, mark) && same_place(spec, record) && (!exact || same_content(spec, record))
-                };
+                let fits =
+                    |record: &&RecordFacts| is_ours(record, mark) && spec.is_at(record) && (!exact || spec.matches(record));
                 let found = records.iter().filter(free).find(fits).map(|record| record.id.clone());
                 if let Some(place) = claimed.get_mut(index) {
                     *place = found;
@@ -232,15 +255,23 @@ impl State {
             }
             records.retain(|record| {
                 place.as_ref() != Some(&record.id)
-                    && !(is_ours(record, mark) && excludes(&facts, record) && !claimed.contains(&Some(record.id.clone())))
+                    && !(is_ours(record, mark) && spec.excludes(record) && !claimed.contains(&Some(record.id.clone())))
             });
-            if let Some(rival) = records.iter().find(|record| excludes(&facts, record)) {
+            if let Some(rival) = records.iter().find(|record| spec.excludes(record)) {
                 let message =
                     format!("a {} record of {} that this store does not own is in the way", rival.record_type, rival.name);
                 return Err(Error::new(Code::ForeignObject, message).with("domain", &rival.name).with("detail", &rival.id));
             }
             records.push(facts.clone());
             answer.push(facts);
+        }
+        let (quota, used) = (self.record_quota, self.zone(zone)?.records.len());
+        if records.len() > quota.max(used) {
+            let message = format!(
+                "the zone holds {used} of the {quota} records its plan allows, and {} more do not fit; remove records that are not needed",
+                records.len() - used
+            );
+            return Err(Error::new(Code::Quota, message).with("detail", zone));
         }
         if self.zone(zone)?.records != records {
             self.remember();
@@ -255,14 +286,10 @@ fn missing(id: &ZoneId) -> Error {
 }
 
 fn check_supported(spec: &RecordSpec, apex: &Hostname) -> Result<()> {
-    if spec.record_type == RecordType::Mx {
-        return Err(Error::new(Code::Unsupported, "an MX record needs a priority, which a record specification does not hold"));
+    if spec.name().is_within(apex) {
+        return Ok(());
     }
-    let name = spec.name.to_lowercase();
-    if name != apex.as_str() && !name.ends_with(&format!(".{apex}")) {
-        return Err(Error::new(Code::CloudflareRefused, format!("{name} is not in the zone {apex}")));
-    }
-    Ok(())
+    Err(Error::new(Code::CloudflareRefused, format!("{} is not in the zone {apex}", spec.name())))
 }
 
 /// Words made of letters and a number are identifiers, so this parses always; the fallback cannot be reached.
@@ -273,39 +300,9 @@ fn id<T: std::str::FromStr<Err = Error>>(word: &str) -> T {
     }
 }
 
-fn type_name(record_type: RecordType) -> String {
-    match record_type {
-        RecordType::A => "A",
-        RecordType::Aaaa => "AAAA",
-        RecordType::Cname => "CNAME",
-        RecordType::Txt => "TXT",
-        RecordType::Mx => "MX",
-        _ => "OTHER",
-    }
-    .to_owned()
-}
-
 fn is_ours(record: &RecordFacts, mark: &Mark) -> bool {
     let theirs = record.comment.as_ref().and_then(|comment| comment.parse::<Mark>().ok());
     theirs.is_some_and(|theirs| theirs.same_owner(mark))
-}
-
-fn same_place(spec: &RecordSpec, record: &RecordFacts) -> bool {
-    record.record_type == type_name(spec.record_type) && record.name == spec.name.to_lowercase()
-}
-
-fn same_content(spec: &RecordSpec, record: &RecordFacts) -> bool {
-    record.content == spec.content && record.proxied == spec.proxied
-}
-
-/// Whether Cloudflare would refuse `new` beside `old`: an identical record, a CNAME beside an address or CNAME of its name.
-fn excludes(new: &RecordFacts, old: &RecordFacts) -> bool {
-    let address = |kind: &str| kind == "A" || kind == "AAAA";
-    let alias = |one: &RecordFacts, other: &RecordFacts| {
-        one.record_type == "CNAME" && (address(&other.record_type) || other.record_type == "CNAME")
-    };
-    let identical = new.record_type == old.record_type && new.content == old.content;
-    new.name == old.name && (identical || alias(new, old) || alias(old, new))
 }
 
 #[async_trait]
@@ -319,10 +316,10 @@ impl DomainProvider for MemoryDomains {
         Ok(state.seen(self.past).iter().find(|zone| zone.facts.name == *name).map(|zone| zone.facts.clone()))
     }
 
-    async fn ensure_zone(&self, _cx: &EffectCx, name: &Hostname) -> Result<ZoneFacts> {
+    async fn create_zone(&self, _cx: &EffectCx, name: &Hostname) -> Result<ZoneFacts> {
         let mut state = self.state();
-        if let Some(facts) = state.named(name) {
-            return Ok(facts.clone());
+        if state.named(name).is_some() {
+            return Err(Error::new(Code::ZoneExists, format!("the account has a zone {name} already")).with("domain", name));
         }
         name.check_custom_domain(&state.primary)?;
         state.remember();
@@ -342,14 +339,74 @@ impl DomainProvider for MemoryDomains {
         if records.is_empty() {
             return Ok(Vec::new());
         }
+        RecordSpec::check_together(records)?;
         self.state().ensure(&cx.mark, zone, records)
+    }
+
+    async fn find_hostname(&self, zone: &ZoneId, name: &Hostname) -> Result<Option<HostnameFacts>> {
+        let mut state = self.state();
+        if self.past {
+            return Ok(state.before.1.named(zone, name));
+        }
+        state.zone(zone)?;
+        Ok(state.hostnames.named(zone, name))
+    }
+
+    async fn list_hostnames(&self, zone: &ZoneId) -> Result<Option<Vec<HostnameFacts>>> {
+        let mut state = self.state();
+        if self.past {
+            return Ok(Some(state.before.1.of(zone)));
+        }
+        state.zone(zone)?;
+        Ok(Some(state.hostnames.of(zone)))
+    }
+
+    async fn create_hostname(&self, _cx: &EffectCx, zone: &ZoneId, spec: &HostnameSpec) -> Result<HostnameFacts> {
+        let mut state = self.state();
+        let before = (state.zones.clone(), state.hostnames.clone());
+        let made = state.add_hostname(zone, spec)?;
+        state.before = before;
+        Ok(made)
+    }
+
+    async fn ensure_fallback_origin(&self, _cx: &EffectCx, zone: &ZoneId, origin: &Hostname) -> Result<OriginStatus> {
+        let mut state = self.state();
+        let proxied = |record: &RecordFacts| record.proxied && record.name == origin.as_str();
+        if !state.zone(zone)?.records.iter().any(proxied) {
+            return Err(Error::new(Code::CloudflareRefused, format!("{origin} has no proxied record in the zone")));
+        }
+        state.remember();
+        state.hostnames.ensure_origin(zone, origin)
+    }
+
+    async fn recheck(&self, _cx: &EffectCx, object: &DomainObject) -> Result<()> {
+        let mut state = self.state();
+        match object {
+            DomainObject::Zone(zone) => state.zone(zone).map(|_| ()),
+            DomainObject::Hostname { zone, id } => {
+                let known = state.hostnames.list().iter().any(|facts| facts.id == *id);
+                if known { state.zone(zone).map(|_| ()) } else { Err(Error::new(Code::NotFound, "no such custom hostname")) }
+            }
+            other => Err(Error::new(Code::Unsupported, format!("cannot check {other:?}"))),
+        }
+    }
+
+    /// The provider issues it with the activation.
+    async fn zone_certificate(&self, zone: &ZoneId) -> Result<Option<CertificateStatus>> {
+        let active = self.state().zone(zone)?.facts.status == ZoneStatus::Active;
+        Ok(Some(if active { CertificateStatus::Active } else { CertificateStatus::Initializing }))
     }
 
     async fn remove(&self, _cx: &EffectCx, object: &DomainObject) -> Result<()> {
         let mut state = self.state();
         state.remember();
         match object {
-            DomainObject::Zone(id) => state.zones.retain(|zone| zone.facts.id != *id),
+            DomainObject::Zone(id) => {
+                state.zones.retain(|zone| zone.facts.id != *id);
+                state.hostnames.forget_zone(id);
+            }
+            DomainObject::Hostname { zone, id } => state.hostnames.remove(zone, id),
+            DomainObject::FallbackOrigin { zone, origin } => state.hostnames.remove_origin(zone, origin),
             DomainObject::Records { zone, ids } => {
                 if let Ok(zone) = state.zone(zone) {
                     zone.records.retain(|record| !ids.contains(&record.id));

@@ -119,7 +119,10 @@ impl MemoryHost {
 
     /// From now on the host could come back as it was before its last change: [`MemoryHost::roll_back`].
     pub fn keep_backup(&self) {
-        self.world().before.get_or_insert_default();
+        let mut world = self.world();
+        if world.before.is_none() {
+            world.before = Some(world.stores.clone());
+        }
     }
 
     /// The host comes back with its ledger as it was before its last change. Nothing happens without [`MemoryHost::keep_backup`].

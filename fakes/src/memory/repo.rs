@@ -1,5 +1,7 @@
 //! Documents, claims and leases in memory.
 
+mod archive;
+
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
@@ -7,8 +9,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use storex_core::{
-    Claim, ClaimOutcome, Clock, Code, Epoch, Error, Expected, Lease, Nonce, Page, Query, Result, Row, RowPage, RowWrite,
-    StoreRepo, Table, Wakeups,
+    Claim, ClaimOutcome, Clock, Code, Epoch, Error, Expected, Fence, Grant, Lease, Nonce, Page, Query, Result, Row, RowPage,
+    RowWrite, StoreRepo, Table, Wakeups,
 };
 use tokio::sync::watch;
 
@@ -26,6 +28,8 @@ struct State {
     claims: BTreeMap<(String, String), Claim>,
     leases: BTreeMap<String, Held>,
     epoch: u64,
+    /// Being filled by a copy.
+    unfinished: bool,
 }
 
 /// A row and the nonce of its last write.
@@ -90,6 +94,12 @@ impl MemoryStores {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The state, for a write that is still in its time.
+    fn fenced(&self, fence: Fence) -> Result<MutexGuard<'_, State>> {
+        let state = self.state();
+        fence.check(self.clock.now()).map(|()| state)
+    }
 }
 
 #[async_trait]
@@ -98,15 +108,15 @@ impl StoreRepo for MemoryStores {
         Ok(self.state().rows.get(&(table, id.to_owned())).map(|written| Row::clone(&written.row)))
     }
 
-    async fn put(&self, write: &RowWrite, expected: Expected, nonce: &Nonce) -> Result<u64> {
+    async fn put(&self, write: &RowWrite, expected: Expected, nonce: &Nonce, fence: Fence) -> Result<u64> {
         check_write(write, nonce)?;
-        let version = self.state().put(write, expected, nonce)?;
+        let version = self.fenced(fence)?.put(write, expected, nonce)?;
         self.changed.send_replace(());
         Ok(version)
     }
 
-    async fn delete(&self, table: Table, id: &str, version: u64) -> Result<()> {
-        match self.state().rows.entry((table, id.to_owned())) {
+    async fn delete(&self, table: Table, id: &str, version: u64, fence: Fence) -> Result<()> {
+        match self.fenced(fence)?.rows.entry((table, id.to_owned())) {
             Entry::Vacant(_) => return Ok(()),
             Entry::Occupied(entry) if entry.get().row.version == version => drop(entry.remove()),
             Entry::Occupied(entry) => return Err(conflict(table, id, Some(entry.get().row.version))),
@@ -128,14 +138,14 @@ impl StoreRepo for MemoryStores {
         Ok(RowPage { rows: found.into_iter().map(|(_, row)| row).collect(), next })
     }
 
-    async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome> {
-        let mut state = self.state();
+    async fn claim(&self, claim: &Claim, fence: Fence) -> Result<ClaimOutcome> {
+        let mut state = self.fenced(fence)?;
         let held = state.claims.entry((claim.namespace.clone(), claim.name.clone())).or_insert_with(|| claim.clone());
         Ok(if held.owner == claim.owner { ClaimOutcome::Held } else { ClaimOutcome::Taken(held.clone()) })
     }
 
-    async fn claim_first(&self, claim: &Claim, candidates: &[String]) -> Result<Option<String>> {
-        let mut state = self.state();
+    async fn claim_first(&self, claim: &Claim, candidates: &[String], fence: Fence) -> Result<Option<String>> {
+        let mut state = self.fenced(fence)?;
         let key = |name: &String| (claim.namespace.clone(), name.clone());
         let own = candidates.iter().find(|name| state.claims.get(&key(name)).is_some_and(|held| held.owner == claim.owner));
         let Some(name) = own.or_else(|| candidates.iter().find(|name| !state.claims.contains_key(&key(name)))) else {
@@ -145,8 +155,8 @@ impl StoreRepo for MemoryStores {
         Ok(Some(name.clone()))
     }
 
-    async fn release(&self, namespace: &str, name: &str, owner: &str) -> Result<()> {
-        if let Entry::Occupied(held) = self.state().claims.entry((namespace.to_owned(), name.to_owned()))
+    async fn release(&self, namespace: &str, name: &str, owner: &str, fence: Fence) -> Result<()> {
+        if let Entry::Occupied(held) = self.fenced(fence)?.claims.entry((namespace.to_owned(), name.to_owned()))
             && held.get().owner == owner
         {
             held.remove();
@@ -154,7 +164,7 @@ impl StoreRepo for MemoryStores {
         Ok(())
     }
 
-    async fn acquire(&self, lease: &Lease) -> Result<Option<Epoch>> {
+    async fn acquire(&self, lease: &Lease) -> Result<Option<Grant>> {
         let now = self.clock.now();
         let mut state = self.state();
         let epoch = match state.leases.get(&lease.name).filter(|held| now < held.until) {
@@ -167,7 +177,7 @@ impl StoreRepo for MemoryStores {
         };
         let until = now.checked_add(lease.duration).unwrap_or(Timestamp::MAX);
         state.leases.insert(lease.name.clone(), Held { holder: lease.holder.clone(), epoch, until });
-        Ok(Some(epoch))
+        Ok(Some(Grant { epoch, until }))
     }
 
     fn wakeups(&self) -> Wakeups {

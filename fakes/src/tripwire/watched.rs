@@ -5,8 +5,9 @@ use crate::faulty::effect_of;
 use async_trait::async_trait;
 use std::sync::Arc;
 use storex_core::{
-    Claim, ClaimOutcome, Clock, Deployed, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Epoch, Expected, HostFacts,
-    Hostname, Lease, Nonce, Page, Part, PartFacts, Query, RecordFacts, RecordSpec, Result, Row, RowPage, RowWrite, StoreHost,
+    CertificateStatus, Claim, ClaimOutcome, Clock, ConnectorFacts, ConnectorId, Deployed, DomainCapabilities, DomainObject,
+    DomainProvider, EffectCx, Expected, Fence, Grant, HostFacts, Hostname, HostnameFacts, HostnameSpec, Lease, Nonce,
+    OriginStatus, Page, Part, PartFacts, Query, RecordFacts, RecordSpec, Result, Row, RowPage, RowWrite, Secret, StoreHost,
     StoreId, StorePackage, StoreRepo, Table, TunnelDocument, TunnelFacts, TunnelId, TunnelRoutes, Visit, Wakeups, ZoneFacts,
     ZoneId,
 };
@@ -32,8 +33,8 @@ impl<T: StoreRepo> StoreRepo for Watched<T> {
         self.inner.get(table, id).await
     }
 
-    async fn put(&self, write: &RowWrite, expected: Expected, nonce: &Nonce) -> Result<u64> {
-        let version = self.inner.put(write, expected, nonce).await?;
+    async fn put(&self, write: &RowWrite, expected: Expected, nonce: &Nonce, fence: Fence) -> Result<u64> {
+        let version = self.inner.put(write, expected, nonce, fence).await?;
         if write.table == Table::Operations {
             self.wires.journaled(write, version);
         } else {
@@ -46,8 +47,8 @@ impl<T: StoreRepo> StoreRepo for Watched<T> {
         Ok(version)
     }
 
-    async fn delete(&self, table: Table, id: &str, version: u64) -> Result<()> {
-        self.inner.delete(table, id, version).await?;
+    async fn delete(&self, table: Table, id: &str, version: u64, fence: Fence) -> Result<()> {
+        self.inner.delete(table, id, version, fence).await?;
         self.wires.repo_changed(&format!("{table}/{id}"));
         Ok(())
     }
@@ -56,34 +57,34 @@ impl<T: StoreRepo> StoreRepo for Watched<T> {
         self.inner.list(table, query, page).await
     }
 
-    async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome> {
-        let outcome = self.inner.claim(claim).await?;
+    async fn claim(&self, claim: &Claim, fence: Fence) -> Result<ClaimOutcome> {
+        let outcome = self.inner.claim(claim, fence).await?;
         if outcome == ClaimOutcome::Held {
             self.wires.claimed(&claim.namespace, &claim.name, &claim.owner);
         }
         Ok(outcome)
     }
 
-    async fn claim_first(&self, claim: &Claim, candidates: &[String]) -> Result<Option<String>> {
-        let name = self.inner.claim_first(claim, candidates).await?;
+    async fn claim_first(&self, claim: &Claim, candidates: &[String], fence: Fence) -> Result<Option<String>> {
+        let name = self.inner.claim_first(claim, candidates, fence).await?;
         if let Some(name) = &name {
             self.wires.claimed(&claim.namespace, name, &claim.owner);
         }
         Ok(name)
     }
 
-    async fn release(&self, namespace: &str, name: &str, owner: &str) -> Result<()> {
-        self.inner.release(namespace, name, owner).await?;
+    async fn release(&self, namespace: &str, name: &str, owner: &str, fence: Fence) -> Result<()> {
+        self.inner.release(namespace, name, owner, fence).await?;
         self.wires.repo_changed(&format!("{namespace}/{name}"));
         Ok(())
     }
 
-    async fn acquire(&self, lease: &Lease) -> Result<Option<Epoch>> {
-        let epoch = self.inner.acquire(lease).await?;
-        if let Some(epoch) = epoch {
-            self.wires.leased(lease, epoch, self.clock.now());
+    async fn acquire(&self, lease: &Lease) -> Result<Option<Grant>> {
+        let grant = self.inner.acquire(lease).await?;
+        if let Some(grant) = grant {
+            self.wires.leased(lease, grant.epoch, self.clock.now());
         }
-        Ok(epoch)
+        Ok(grant)
     }
 
     fn wakeups(&self) -> Wakeups {
@@ -101,9 +102,9 @@ impl<T: DomainProvider> DomainProvider for Watched<T> {
         self.inner.find_zone(name).await
     }
 
-    async fn ensure_zone(&self, cx: &EffectCx, name: &Hostname) -> Result<ZoneFacts> {
-        let zone = self.inner.ensure_zone(cx, name).await?;
-        self.wires.edge_changed("ensure_zone", cx);
+    async fn create_zone(&self, cx: &EffectCx, name: &Hostname) -> Result<ZoneFacts> {
+        let zone = self.inner.create_zone(cx, name).await?;
+        self.wires.edge_changed("create_zone", cx);
         Ok(zone)
     }
 
@@ -120,6 +121,35 @@ impl<T: DomainProvider> DomainProvider for Watched<T> {
         Ok(made)
     }
 
+    async fn find_hostname(&self, zone: &ZoneId, name: &Hostname) -> Result<Option<HostnameFacts>> {
+        self.inner.find_hostname(zone, name).await
+    }
+
+    async fn create_hostname(&self, cx: &EffectCx, zone: &ZoneId, spec: &HostnameSpec) -> Result<HostnameFacts> {
+        let made = self.inner.create_hostname(cx, zone, spec).await?;
+        self.wires.edge_changed("create_hostname", cx);
+        self.wires.named(spec.name.as_str(), &cx.mark);
+        Ok(made)
+    }
+
+    async fn ensure_fallback_origin(&self, cx: &EffectCx, zone: &ZoneId, origin: &Hostname) -> Result<OriginStatus> {
+        let status = self.inner.ensure_fallback_origin(cx, zone, origin).await?;
+        self.wires.edge_changed("ensure_fallback_origin", cx);
+        Ok(status)
+    }
+
+    async fn recheck(&self, cx: &EffectCx, object: &DomainObject) -> Result<()> {
+        self.inner.recheck(cx, object).await
+    }
+
+    async fn list_hostnames(&self, zone: &ZoneId) -> Result<Option<Vec<HostnameFacts>>> {
+        self.inner.list_hostnames(zone).await
+    }
+
+    async fn zone_certificate(&self, zone: &ZoneId) -> Result<Option<CertificateStatus>> {
+        self.inner.zone_certificate(zone).await
+    }
+
     async fn remove(&self, cx: &EffectCx, object: &DomainObject) -> Result<()> {
         self.inner.remove(cx, object).await?;
         self.wires.edge_changed("remove", cx);
@@ -133,9 +163,9 @@ impl<T: TunnelRoutes> TunnelRoutes for Watched<T> {
         self.inner.find(name).await
     }
 
-    async fn ensure(&self, cx: &EffectCx, name: &str) -> Result<TunnelFacts> {
-        let tunnel = self.inner.ensure(cx, name).await?;
-        self.wires.edge_changed("tunnel.ensure", cx);
+    async fn create(&self, cx: &EffectCx, name: &str) -> Result<TunnelFacts> {
+        let tunnel = self.inner.create(cx, name).await?;
+        self.wires.edge_changed("tunnel.create", cx);
         Ok(tunnel)
     }
 
@@ -153,6 +183,19 @@ impl<T: TunnelRoutes> TunnelRoutes for Watched<T> {
         self.inner.remove(cx, id).await?;
         self.wires.edge_changed("tunnel.remove", cx);
         Ok(())
+    }
+
+    async fn connectors(&self, id: &TunnelId) -> Result<Vec<ConnectorFacts>> {
+        self.inner.connectors(id).await
+    }
+
+    async fn reset_connector(&self, cx: &EffectCx, id: &TunnelId, connector: &ConnectorId) -> Result<()> {
+        // No step of an operation: an operator asks for it, so no intent comes before.
+        self.inner.reset_connector(cx, id, connector).await
+    }
+
+    async fn run_token(&self, id: &TunnelId) -> Result<Secret<String>> {
+        self.inner.run_token(id).await
     }
 }
 

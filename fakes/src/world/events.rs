@@ -15,14 +15,10 @@ pub(super) fn listen(script: &FaultScript, primary: &Hostname, domains: &MemoryD
             Event::HostRollback => host.roll_back(),
             Event::RecordAdded => {
                 for zone in zones {
-                    let record = RecordSpec {
-                        record_type: RecordType::Txt,
-                        name: format!("somebody.{}", zone.name),
-                        content: "somebody was here".to_owned(),
-                        proxied: false,
-                    };
-                    // The zone was listed above.
-                    drop(domains.insert_foreign_record(&zone.id, &record));
+                    let name = format!("somebody.{}", zone.name);
+                    // The zone was listed above, and the record can be one.
+                    let record = RecordSpec::parse(RecordType::Txt, &name, "somebody was here");
+                    drop(record.and_then(|record| domains.insert_foreign_record(&zone.id, &record)));
                 }
             }
             Event::RecordsRemoved => zones.for_each(|zone| domains.take_records(&zone.id, ours)),

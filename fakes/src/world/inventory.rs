@@ -2,8 +2,9 @@
 
 use super::{Allowance, World};
 use std::collections::BTreeSet;
-use storex_core::record::{DomainRecord, InstanceRecord, PlatformRecord, StoreRecord, StoreState};
-use storex_core::{Mark, Part, RecordFacts, Table, ZoneFacts};
+use storex_core::record::{DomainRecord, InstanceRecord, PlatformRecord, Routing, StoreRecord, StoreState};
+use storex_core::resource::ResourceKind;
+use storex_core::{Hostname, Mark, Part, RecordFacts, Table, ZoneFacts};
 
 pub(super) type Lines = BTreeSet<String>;
 
@@ -19,6 +20,8 @@ impl World {
             let ours = self.domains.records(&zone.id).into_iter().filter(|record| self.is_ours(record));
             lines.extend(ours.map(|record| format!("record {} {} in {}", record.name, record.content, zone.name)));
         }
+        let hostnames = self.domains.hostnames().into_iter().filter(|one| !sentinels.hostnames.contains(one));
+        lines.extend(hostnames.map(|hostname| format!("hostname {}", hostname.name)));
         let foreign = |name: &str| name == "sentinel-tunnel";
         for tunnel in self.tunnels.tunnels().into_iter().filter(|tunnel| !foreign(&tunnel.name)) {
             lines.insert(format!("tunnel {}", tunnel.name));
@@ -39,7 +42,7 @@ impl World {
         let claims = self.stores.claims().into_iter();
         let claims = claims.filter(|claim| !known(&claim.namespace, &claim.name) && !kept(&claim.namespace));
         lines.extend(claims.map(|claim| format!("claim {}/{} for {}", claim.namespace, claim.name, claim.label)));
-        for table in [Table::Stores, Table::Domains, Table::Certificates, Table::DueTimes] {
+        for table in [Table::Stores, Table::Domains, Table::Certificates, Table::DueTimes, Table::TunnelRoutes] {
             let rows = self.stores.rows(table).into_iter();
             let rows = rows.filter(|row| !sentinels.rows.iter().any(|(_, sentinel)| sentinel == row));
             lines.extend(rows.map(|row| format!("document {table}/{}", row.id)));
@@ -81,6 +84,9 @@ impl World {
         lines.insert(format!("tunnel {}", platform.tunnel.name));
         let (zone, target) = (&platform.primary_zone.name, platform.tunnel.id.dns_target());
         lines.insert(format!("record *.{zone} {target} in {zone}"));
+        if platform.fallback.is_some() {
+            lines.extend(["fallback", "shops"].map(|label| format!("record {label}.{zone} {target} in {zone}")));
+        }
         let rules = platform.ingress.iter().filter_map(|rule| Some((rule.hostname.as_ref()?, &rule.service)));
         lines.extend(rules.map(|(hostname, service)| format!("rule {hostname} {service}")));
     }
@@ -101,13 +107,30 @@ impl World {
         lines.insert(format!("document stores/{id}"));
         lines.extend(names.iter().map(|name| format!("document domains/{name}")));
         lines.extend(["domain", "application", "infrastructure"].map(|check| format!("document due_times/{id}/{check}")));
+        if self.platform_record().is_some_and(|platform| platform.routing == Routing::Direct) {
+            lines.insert(format!("document tunnel_routes/{id}"));
+            lines.extend(names.iter().map(|name| format!("rule {name} http://localhost:{}", store.port)));
+        }
         lines.extend(Part::ALL.map(|part| format!("part {id} {part}")));
         if let Some(custom) = &store.domains.custom {
             let target = self.platform_record().map(|platform| platform.tunnel.id.dns_target()).unwrap_or_default();
             lines.insert(format!("document certificates/{custom}"));
+            if self.is_custom_hostname(custom) {
+                let made = store.resources.iter().any(|held| held.key.kind == ResourceKind::Hostname);
+                lines.extend(made.then(|| format!("hostname {custom}")));
+                return;
+            }
             lines.insert(format!("zone {custom}"));
             lines.insert(format!("record {custom} {target} in {custom}"));
         }
+    }
+
+    fn domain_record(&self, name: &Hostname) -> Option<DomainRecord> {
+        self.stores.row(Table::Domains, name.as_str())?.body.read().ok()
+    }
+
+    fn is_custom_hostname(&self, name: &Hostname) -> bool {
+        self.domain_record(name).is_some_and(|record| record.strategy == "custom_hostname")
     }
 
     /// Where a store's documents and the world do not say the same.
@@ -117,8 +140,7 @@ impl World {
             problems.push(format!("{} is {:?} and nothing is on its way", store.store_id, store.state));
         }
         if let Some(custom) = &store.domains.custom {
-            let row = self.stores.row(Table::Domains, custom.as_str());
-            let told = row.and_then(|row| row.body.read::<DomainRecord>().ok()).and_then(|record| record.zone);
+            let told = self.domain_record(custom).and_then(|record| record.zone);
             let zones = self.domains.zones();
             let there = zones.iter().find(|zone| zone.name == *custom).map(|zone| zone.id.clone());
             if told != there && !(allow.missing && there.is_none()) {

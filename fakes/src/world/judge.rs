@@ -24,6 +24,40 @@ struct Ended {
     flow: String,
     label: String,
     direction: Direction,
+    params: Params,
+    steps: Vec<EndedStep>,
+}
+
+/// What was asked for, as far as it names a store.
+#[derive(Deserialize)]
+struct Params {
+    #[serde(default)]
+    store_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct EndedStep {
+    key: EndedKey,
+    #[serde(default)]
+    found: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct EndedKey {
+    name: String,
+}
+
+impl Ended {
+    fn succeeded(&self, flow: &str) -> bool {
+        self.flow == flow && self.direction == Direction::Done(Outcome::Succeeded)
+    }
+
+    /// The store it made: a username may be used again, its digits are not.
+    fn made(&self) -> Option<String> {
+        let step = self.steps.iter().find(|step| step.key.name == "store_digits")?;
+        let digits = step.found.as_ref()?.get("name")?.as_str()?;
+        Some(format!("{}-{digits}", self.label))
+    }
 }
 
 impl World {
@@ -52,7 +86,7 @@ impl World {
             if !allow.missing && !allow.host {
                 problems.extend(self.silent(store).await);
             }
-            live.insert(label);
+            live.insert(store.store_id.to_string());
         }
         problems.extend(outcomes(&ended, &live, &poisoned));
         problems.extend(self.compare(&wanted, &poisoned, allow));
@@ -121,18 +155,18 @@ fn rest(ended: &[Ended], allow: Allowance, problems: &mut Vec<String>) -> BTreeS
     poisoned
 }
 
-/// Judges that a store is there exactly when its operations say so.
+/// Judges that a store is there exactly when its operations say so: made by one that succeeded, and removed by none. Of a username with no
+/// operation on record nothing is known.
 fn outcomes(ended: &[Ended], live: &BTreeSet<String>, poisoned: &BTreeSet<String>) -> Vec<String> {
-    let succeeded = |flow: &str, label: &str| {
-        ended.iter().any(|one| one.flow == flow && one.label == label && one.direction == Direction::Done(Outcome::Succeeded))
-    };
-    let mut problems = Vec::new();
-    for label in ended.iter().map(|one| &one.label).collect::<BTreeSet<_>>() {
-        let there = succeeded("create_store", label) && !succeeded("delete_store", label);
-        if label != "platform" && !poisoned.contains(label) && there != live.contains(label) {
-            let is = if there { "should be there and is not" } else { "is there and should be gone" };
-            problems.push(format!("I5: {label} {is}"));
-        }
-    }
-    problems
+    let removed: BTreeSet<&String> =
+        ended.iter().filter(|one| one.succeeded("delete_store")).filter_map(|one| one.params.store_id.as_ref()).collect();
+    let made: BTreeSet<String> = ended
+        .iter()
+        .filter(|one| one.succeeded("create_store") && !poisoned.contains(&one.label))
+        .filter_map(Ended::made)
+        .filter(|id| !removed.contains(id))
+        .collect();
+    let known = |id: &&String| ended.iter().any(|one| id.rsplit_once('-').is_some_and(|(label, _)| label == one.label));
+    let gone = made.difference(live).map(|id| format!("I5: {id} should be there and is not"));
+    gone.chain(live.difference(&made).filter(known).map(|id| format!("I5: {id} is there and should be gone"))).collect()
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use storex_core::operation::Decide;
 use storex_core::{
-    Clock, Controller, DomainProvider, Notifier, Result, Settings, SingleHost, StoreHost, StoreRepo, TunnelRoutes,
+    Clock, Controller, DomainProvider, EdgePolicies, Notifier, Resolver, Result, Settings, SingleHost, StoreHost, StoreRepo,
+    TunnelRoutes,
 };
 
 /// A wrapper around the edge.
@@ -23,6 +24,8 @@ pub struct Parts {
     pub domains: Arc<dyn DomainProvider>,
     /// Tunnels.
     pub tunnel: Arc<dyn TunnelRoutes>,
+    /// Settings, rules and certificates of the zones; none leaves zones as they are made.
+    pub edge: Option<Arc<dyn EdgePolicies>>,
     /// The one host.
     pub host: Arc<dyn StoreHost>,
     /// Time, as the process sees it.
@@ -81,6 +84,7 @@ impl World {
             repo: Arc::new(self.stores.clone()),
             domains: Arc::new(self.domains.clone()),
             tunnel: Arc::new(self.tunnels.clone()),
+            edge: Some(Arc::new(self.edge.clone())),
             host: Arc::new(self.host.clone()),
             clock: self.clock(),
             misread: None,
@@ -101,15 +105,21 @@ impl World {
         let tunnel: Arc<dyn TunnelRoutes> = Arc::new(self.tunnels.before());
         let notifier: Arc<dyn Notifier> = Arc::new(self.notifier.clone());
         let edge: Arc<dyn DomainProvider> = Arc::new(Faulty::on(parts.domains, line()).with_before(domains));
+        let dns: Arc<dyn Resolver> = Arc::new(self.dns.clone());
         let edge = parts.misread.map_or(Arc::clone(&edge), |misread| misread(edge));
         let mut builder = Controller::builder()
             .repo(Arc::new(Faulty::on(parts.repo, line())))
             .domains(edge)
+            .dns(Arc::new(Faulty::on(dns, line())))
             .tunnel(Arc::new(Faulty::on(parts.tunnel, line()).with_before(tunnel)))
             .hosts(Arc::new(SingleHost(Arc::new(Faulty::on(parts.host, line())))))
+            .insight(Arc::new(self.insight.clone()))
             .notifier(Arc::new(Faulty::on(notifier, line())))
             .clock(Arc::new(Gated { clock: parts.clock, gate: gate.clone() }))
             .entropy(Arc::new(SeededEntropy::new(self.next_seed())));
+        if let Some(edge) = parts.edge {
+            builder = builder.edge(Arc::new(Faulty::on(edge, line())));
+        }
         if let Some(decide) = parts.decide {
             builder = builder.decide(decide);
         }

@@ -5,7 +5,7 @@ use crate::Sentinels;
 use serde_json::json;
 use std::collections::BTreeMap;
 use storex_core::{
-    Claim, EffectCx, Epoch, Expected, IngressRule, Mark, Nonce, Part, RecordSpec, RecordType, Result, RowWrite, StoreHost,
+    Claim, EffectCx, Epoch, Expected, Fence, IngressRule, Mark, Nonce, Part, RecordSpec, RecordType, Result, RowWrite, StoreHost,
     StoreId, StorePackage, StoreRepo, Symlinks, Table, TunnelDocument, TunnelRoutes,
 };
 
@@ -16,7 +16,7 @@ const MARK: &str = "storex/1 i=ffffffff s=99999 e=ffffffffffffffffffffffffffffff
 
 impl World {
     /// Puts foreign objects into every namespace and guards them: a record beside ours and one that bears another installation's mark, a zone
-    /// with a record, a tunnel and, where `ours` exists, a rule among ours, a deployment, claims and documents.
+    /// with a record, a custom hostname, a tunnel and, where `ours` exists, a rule among ours, a deployment, claims and documents.
     ///
     /// # Errors
     /// What the twins refuse.
@@ -31,24 +31,20 @@ impl World {
     }
 
     fn plant_at_the_edge(&self, all: &mut Sentinels) -> Result<()> {
-        let record = |record_type, name: &str, content: &str| RecordSpec {
-            record_type,
-            name: name.to_owned(),
-            content: content.to_owned(),
-            proxied: false,
-        };
         let foreign = self.domains.insert_foreign_zone(&"sentinel-shop.com".parse()?);
         let primary = self.domains.zones().into_iter().find(|zone| zone.name == self.primary);
         for (zone, name) in [(Some(&foreign), "www.sentinel-shop.com"), (primary.as_ref(), "legacy.storex.com")] {
             if let Some(zone) = zone {
-                let facts = self.domains.insert_foreign_record(&zone.id, &record(RecordType::A, name, "192.0.2.1"))?;
+                let facts =
+                    self.domains.insert_foreign_record(&zone.id, &RecordSpec::parse(RecordType::A, name, "192.0.2.1")?)?;
                 all.records.push((zone.id.clone(), facts));
             }
         }
         if let Some(zone) = primary {
-            let alias = record(RecordType::Cname, "other.storex.com", "elsewhere.example.com");
+            let alias = RecordSpec::cname("other.storex.com", "elsewhere.example.com", false)?;
             let facts = self.domains.insert_marked_record(&zone.id, &alias, MARK)?;
-            all.records.push((zone.id, facts));
+            all.records.push((zone.id.clone(), facts));
+            all.hostnames.push(self.domains.insert_foreign_hostname(&zone.id, &"www.sentinel-shop.com".parse()?)?);
         }
         all.zones.push(foreign);
         Ok(())
@@ -61,7 +57,7 @@ impl World {
             rest: serde_json::Map::new(),
         };
         let foreign = rule(Some("sentinel-shop.com"), "http://localhost:9");
-        let tunnel = self.tunnels.ensure(&context()?, "sentinel-tunnel").await?;
+        let tunnel = self.tunnels.create(&context()?, "sentinel-tunnel").await?;
         let document =
             TunnelDocument { ingress: vec![foreign.clone(), rule(None, "http_status:404")], ..TunnelDocument::default() };
         self.tunnels.overwrite(&tunnel.id, document)?;
@@ -110,12 +106,12 @@ impl World {
                 owner: OWNER.to_owned(),
                 label: "sentinel".to_owned(),
             };
-            self.stores.claim(&claim).await?;
+            self.stores.claim(&claim, Fence::NONE).await?;
             all.claims.push((claim.namespace, claim.name, claim.owner));
         }
         for (table, id) in [(Table::Domains, "sentinel-shop.com"), (Table::Certificates, "sentinel-shop.com")] {
             let write = RowWrite { table, id: id.to_owned(), body: json!({ "sentinel": id }).into(), indexes: BTreeMap::new() };
-            self.stores.put(&write, Expected::Absent, &Nonce("sentinel".to_owned())).await?;
+            self.stores.put(&write, Expected::Absent, &Nonce("sentinel".to_owned()), Fence::NONE).await?;
             all.rows.extend(self.stores.row(table, id).map(|row| (table, row)));
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! A world as it stood, from which others begin.
 
 use super::World;
-use crate::{MemoryClock, MemoryDomains, MemoryHost, MemoryStores, MemoryTunnels, Sentinels};
+use crate::{MemoryClock, MemoryDomains, MemoryEdge, MemoryHost, MemoryResolver, MemoryStores, MemoryTunnels, Sentinels};
 use jiff::Timestamp;
 use std::sync::Arc;
 use storex_core::{Clock, Hostname};
@@ -11,7 +11,9 @@ use storex_core::{Clock, Hostname};
 pub struct Snapshot {
     stores: MemoryStores,
     domains: MemoryDomains,
+    dns: MemoryResolver,
     tunnels: MemoryTunnels,
+    edge: MemoryEdge,
     host: MemoryHost,
     sentinels: Sentinels,
     primary: Hostname,
@@ -21,9 +23,12 @@ pub struct Snapshot {
 impl World {
     /// This world as it stands: twins, time and guarded sentinels. Scripts, messages and controllers do not belong to it.
     pub fn snapshot(&self) -> Snapshot {
+        let domains = self.domains.fork();
         Snapshot {
             stores: self.stores.fork(self.clock()),
-            domains: self.domains.fork(),
+            edge: self.edge.fork(domains.clone()),
+            domains,
+            dns: self.dns.fork(),
             tunnels: self.tunnels.fork(),
             host: self.host.fork(self.clock()),
             sentinels: self.wires.sentinels(),
@@ -39,7 +44,10 @@ impl World {
         let stores = snapshot.stores.fork(Arc::clone(&shared));
         stores.void_leases();
         let host = snapshot.host.fork(shared);
-        let world = Self::over(clock, snapshot.primary.clone(), stores, snapshot.domains.fork(), snapshot.tunnels.fork(), host);
+        let domains = snapshot.domains.fork();
+        let edge = snapshot.edge.fork(domains.clone());
+        let mut world = Self::over(clock, snapshot.primary.clone(), stores, (domains, edge), snapshot.tunnels.fork(), host);
+        world.dns = snapshot.dns.fork();
         world.wires.guard(snapshot.sentinels.clone());
         world
     }

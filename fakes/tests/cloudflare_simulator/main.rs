@@ -3,15 +3,22 @@
 
 mod batch;
 mod calls;
+mod certificates;
 mod client;
+mod custom_hostnames;
+mod edge;
 mod faults;
+mod meters;
 mod persistence;
 mod records;
 mod records_refused;
+mod records_transfer;
+mod resolver;
 mod tokens;
 mod tunnel_configurations;
 mod tunnels;
 mod wire;
 mod worlds;
+mod zone_life;
 mod zone_settings;
 mod zones;

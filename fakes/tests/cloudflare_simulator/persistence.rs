@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
-use storex_fakes::cloudflare::{CloudState, FaultAction, FaultRule, Simulator, ZoneStatus};
+use storex_fakes::cloudflare::{CloudState, FaultAction, FaultRule, OutsideRecord, Simulator, ZoneStatus};
 use tokio::time::timeout;
 
 use crate::client::{attempt, builder, call, get, post, records_of, tunnels_of, zone};
@@ -57,6 +58,41 @@ async fn a_restarted_simulator_has_the_same_world_and_the_same_future() {
     assert_eq!(second.state(), first.state());
     assert_eq!(second.counts().total, 0, "the journal belongs to the process");
     assert_eq!(zone(&second, "next-shop.com").await, zone(&first, "next-shop.com").await, "and ids go on alike");
+}
+
+#[tokio::test]
+async fn everything_below_a_zone_outlives_a_restart_and_so_does_the_clock() {
+    let path = file("everything");
+    let first = open(&path);
+    let primary = format!("/zones/{}", first.state().zones[0].id);
+    let put =
+        async |path: &str, body: Value| call(&first, "PUT", &format!("{primary}/{path}"), Some(body)).await.result().clone();
+    let record = json!({"type": "A", "name": "fallback", "content": "192.0.2.1", "proxied": true});
+    post(&first, &format!("{primary}/dns_records"), record).await.result();
+    put("custom_hostnames/fallback_origin", json!({"origin": "fallback.storex.com"})).await;
+    let hostname = json!({"hostname": "www.customer-shop.com", "ssl": {"method": "http", "type": "dv"}});
+    post(&first, &format!("{primary}/custom_hostnames"), hostname).await.result();
+    first
+        .set_outside_records("www.customer-shop.com", vec![OutsideRecord::new("CNAME", "fallback.storex.com")])
+        .expect("writable");
+    let rule = json!({"ref": "a", "action": "block", "expression": "true"});
+    put("rulesets/phases/http_request_firewall_custom/entrypoint", json!({"rules": [rule]})).await;
+    put("bot_management", json!({"fight_mode": true})).await;
+    call(&first, "PATCH", &format!("{primary}/dnssec"), Some(json!({"status": "active"}))).await.result();
+    zone(&first, "bluepeak-shop.com").await;
+    first.delegate_here("bluepeak-shop.com").expect("known");
+    first.advance(SignedDuration::from_hours(2)).expect("writable");
+    assert_eq!(saved(&path), first.state(), "what happened while nobody called is saved");
+
+    let second = open(&path);
+    assert_eq!((second.state(), second.time()), (first.state(), first.time()));
+    let world = second.state();
+    assert_eq!(world.zones[0].hostnames[0].status, "active");
+    assert_eq!(world.zone_named("bluepeak-shop.com").expect("there").status, ZoneStatus::Active);
+    for simulator in [&first, &second] {
+        simulator.advance(SignedDuration::from_hours(24 * 100)).expect("writable");
+    }
+    assert_eq!(second.state(), first.state(), "and the same future");
 }
 
 #[tokio::test]

@@ -105,3 +105,20 @@ fn no_debug_output_holds_a_token() {
     let shown = format!("{:?} {:?}", simulator(), TokenSettings::new(TOKEN));
     assert!(!shown.contains(TOKEN), "{shown}");
 }
+
+#[tokio::test]
+async fn a_token_for_some_zones_does_not_see_the_others_nor_those_it_makes() {
+    let limited = TokenSettings::new("limited").only_zones(["storex.com".to_owned()]);
+    let simulator = builder().token_with(limited).build().expect("a simulator");
+    let other = crate::client::zone(&simulator, "bluepeak-shop.com").await;
+    let ask = async |method: &str, path: &str, body: Option<&str>| {
+        raw(&simulator, method, path, Some("Bearer limited"), body).await.expect("an answer")
+    };
+    assert_eq!(ask("GET", "/zones", None).await.column("name"), ["storex.com"]);
+    assert_eq!(ask("GET", &format!("/zones/{other}"), None).await.refusal(), (403, 10000));
+    assert_eq!(ask("DELETE", &format!("/zones/{other}"), None).await.refusal(), (403, 10000));
+    let made = ask("POST", "/zones", Some(r#"{"name": "next-shop.com"}"#)).await.id();
+    assert_eq!(ask("GET", &format!("/zones/{made}/dns_records"), None).await.refusal(), (403, 10000));
+    let own = simulator.state().zones[0].id.clone();
+    ask("GET", &format!("/zones/{own}/dns_records"), None).await.result();
+}

@@ -19,6 +19,32 @@ async fn a_setting_has_a_default_until_it_is_written() {
 }
 
 #[tokio::test]
+async fn settings_of_other_kinds_are_numbers_and_objects_and_some_need_a_plan() {
+    let simulator = simulator();
+    let zone = simulator.state().zones[0].id.clone();
+    let path = |setting: &str| format!("/zones/{zone}/settings/{setting}");
+    let header = json!({"strict_transport_security": {"enabled": true, "max_age": 300, "nosniff": true}});
+    for (setting, value) in [("browser_cache_ttl", json!(3600)), ("security_header", header), ("0rtt", json!("on"))] {
+        let set = call(&simulator, "PATCH", &path(setting), Some(json!({"value": value}))).await;
+        assert_eq!(set.result()["value"], value, "{setting}");
+    }
+    for (setting, value, code) in [
+        ("browser_cache_ttl", json!(17), 1007),
+        ("security_header", json!({"strict_transport_security": {"enabled": "on"}}), 1007),
+        ("ssl", json!("origin_pull"), 1015),
+        ("polish", json!("lossy"), 1015),
+    ] {
+        let refused = call(&simulator, "PATCH", &path(setting), Some(json!({"value": value}))).await;
+        assert_eq!(refused.refusal(), (400, code), "{setting}");
+    }
+    assert_eq!(get(&simulator, &path("polish")).await.result()["editable"], false);
+    simulator.set_plan(&zone, storex_fakes::cloudflare::Plan::Enterprise).expect("known");
+    for (setting, value) in [("ssl", "origin_pull"), ("polish", "lossy")] {
+        call(&simulator, "PATCH", &path(setting), Some(json!({"value": value}))).await.result();
+    }
+}
+
+#[tokio::test]
 async fn a_value_or_a_setting_cloudflare_does_not_know_is_refused() {
     let simulator = simulator();
     let zone = simulator.state().zones[0].id.clone();

@@ -1,6 +1,7 @@
 //! The laws of zones, records and tunnels, sat by the twins, by the twins under an empty fault script, and by broken twins.
 
 mod flawed_domains;
+mod flawed_hostnames;
 mod flawed_tunnels;
 
 use crate::tally::{Tally, on_a_runtime};
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use storex_core::{Code, DomainProvider, EffectCx, Epoch, RecordSpec, RecordType, TunnelDocument, TunnelRoutes, ZoneStatus};
-use storex_fakes::laws::{broken_laws, domain_provider, tunnel_routes};
+use storex_fakes::laws::{Law, broken_laws, domain_provider, tunnel_routes};
 use storex_fakes::{FaultScript, Faulty, MemoryDomains, MemoryTunnels};
 
 #[tokio::test]
@@ -33,14 +34,27 @@ async fn the_twin_of_tunnels_obeys_every_law() {
     assert_eq!(broken_laws(&tunnel_routes::laws(), &subject).await, []);
 }
 
-/// What the flawed twins of zones and records did; computed once.
+#[tokio::test]
+async fn the_twin_of_tunnels_obeys_every_law_about_connectors_and_other_writers() {
+    let world = MemoryTunnels::new();
+    let hand = Arc::new(flawed_tunnels::TwinsHand(world.clone()));
+    let subject = Arc::new(tunnel_routes::WithHand { tunnels: Arc::new(world), hand });
+    assert_eq!(broken_laws(tunnel_routes::SERVED, &subject).await, []);
+}
+
+type Subject = Arc<dyn DomainProvider>;
+
+/// What the flawed twins of zones, records and custom hostnames did; computed once.
 pub(crate) fn zones_tally() -> &'static Tally {
     use flawed_domains::{Flaw, FlawedDomains};
+    use flawed_hostnames::{Flaw as HostnameFlaw, FlawedHostnames};
     static TALLY: OnceLock<Tally> = OnceLock::new();
-    let flawed = |flaw: &Flaw| -> (Flaw, Arc<dyn DomainProvider>) { (*flaw, Arc::new(FlawedDomains::new(*flaw))) };
+    let of_zones = Flaw::ALL.iter().map(|flaw| (format!("{flaw:?}"), Arc::new(FlawedDomains::new(*flaw)) as Subject));
+    let of_hostnames =
+        HostnameFlaw::ALL.iter().map(|flaw| (format!("Hostnames{flaw:?}"), Arc::new(FlawedHostnames::new(*flaw)) as Subject));
     TALLY.get_or_init(|| {
         on_a_runtime(false, async {
-            Tally::count("DomainProvider", domain_provider::laws(), Flaw::ALL.iter().map(flawed).collect()).await
+            Tally::count("DomainProvider", domain_provider::laws(), of_zones.chain(of_hostnames).collect()).await
         })
     })
 }
@@ -50,9 +64,12 @@ pub(crate) fn tunnels_tally() -> &'static Tally {
     use flawed_tunnels::{Flaw, FlawedTunnels};
     static TALLY: OnceLock<Tally> = OnceLock::new();
     let flawed = |flaw: &Flaw| -> (Flaw, Arc<dyn TunnelRoutes>) { (*flaw, Arc::new(FlawedTunnels::new(*flaw))) };
+    let with_hand = |flaw: &Flaw| (*flaw, Arc::new(FlawedTunnels::with_hand(*flaw)));
+    let served = || tunnel_routes::SERVED.iter().map(|law| Law { ..*law }).collect();
     TALLY.get_or_init(|| {
         on_a_runtime(false, async {
-            Tally::count("TunnelRoutes", tunnel_routes::laws(), Flaw::ALL.iter().map(flawed).collect()).await
+            let alone = Tally::count("TunnelRoutes", tunnel_routes::laws(), Flaw::ALL.iter().map(flawed).collect()).await;
+            alone.and_of_the_same(Tally::count("TunnelRoutes", served(), Flaw::ALL.iter().map(with_hand).collect()).await)
         })
     })
 }
@@ -80,18 +97,17 @@ async fn the_controls_of_the_twin_put_in_what_storex_did_not_make() {
     world.activate(&zone.id).unwrap();
     assert_eq!(world.zones()[1].status, ZoneStatus::Active);
 
-    let spec =
-        RecordSpec { record_type: RecordType::A, name: name.to_string(), content: "198.51.100.7".to_owned(), proxied: false };
+    let spec = RecordSpec::parse(RecordType::A, name.as_str(), "198.51.100.7").unwrap();
     let foreign = world.insert_foreign_record(&zone.id, &spec).unwrap();
     assert_eq!((foreign.comment.as_ref(), world.records(&zone.id)), (None, vec![foreign.clone()]));
     let mark = "storex/1 i=0a1b2c3d s=12345 e=a.0f".parse().unwrap();
     let cx = EffectCx { mark, epoch: Epoch(1), deadline: Timestamp::MAX };
-    let alias = RecordSpec { record_type: RecordType::Cname, content: "t.net".to_owned(), ..spec };
+    let alias = RecordSpec::cname(name.as_str(), "t.net", false).unwrap();
     let error = world.ensure_records(&cx, &zone.id, std::slice::from_ref(&alias)).await.expect_err("in the way");
     assert_eq!(error.code(), Code::ForeignObject);
 
     let tunnels = MemoryTunnels::new();
-    let tunnel = tunnels.ensure(&cx, "storex-main").await.unwrap();
+    let tunnel = tunnels.create(&cx, "storex-main").await.unwrap();
     assert_eq!(tunnels.overwrite(&tunnel.id, TunnelDocument::default()).unwrap(), 1);
     assert_eq!(tunnels.clone().tunnels(), std::slice::from_ref(&tunnel));
     let error = tunnels.store(&cx, &tunnel.id, &TunnelDocument::default(), 0).await.expect_err("somebody else wrote");

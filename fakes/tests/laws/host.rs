@@ -1,5 +1,7 @@
 //! The laws of `StoreHost` on the twin, and on twins with one defect each: every law must be failed by at least one of them.
 
+mod drift;
+
 use crate::tally::{Tally, on_a_runtime};
 use async_trait::async_trait;
 use serde_json::Value;
@@ -30,7 +32,8 @@ pub(crate) fn tally() -> &'static Tally {
     };
     let laws = || LAWS.iter().map(|law| Law { ..*law }).collect();
     TALLY.get_or_init(|| {
-        on_a_runtime(false, async { Tally::count("StoreHost", laws(), DEFECTS.iter().map(broken).collect()).await })
+        let count = async { Tally::count("StoreHost", laws(), DEFECTS.iter().map(broken).collect()).await };
+        on_a_runtime(false, async { count.await.and(drift::count().await) })
     })
 }
 

@@ -42,6 +42,8 @@ fn every_test_the_page_names_runs_the_laws_of_its_trait() {
         for sitting in chapter.sittings {
             let text = std::fs::read_to_string(root().join(sitting.test)).unwrap_or_default();
             assert!(sits(&text, chapter.module), "{} does not run the laws of {}", sitting.test, chapter.trait_name);
+            let drift = chapter.module != "store_host" || text.contains("broken_laws(DRIFT");
+            assert!(drift || text.contains("mod drift;"), "{} does not run the laws about drift", sitting.test);
         }
         let twins = std::fs::read_to_string(root().join(chapter.twins)).unwrap_or_default();
         assert!(twins.contains(&format!("impl {} for", chapter.trait_name)), "{} holds no twin", chapter.twins);

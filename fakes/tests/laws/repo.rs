@@ -19,7 +19,7 @@ async fn judge(subject: Arc<dyn StoreRepo>) -> Vec<(&'static str, Broken)> {
 fn the_laws_are_many_and_their_numbers_differ() {
     let numbers: BTreeSet<&str> = store_repo::laws().iter().map(|law| law.id).collect();
     assert_eq!(numbers.len(), store_repo::laws().len());
-    assert!(numbers.len() >= 60, "{} laws", numbers.len());
+    assert!(numbers.len() >= 80, "{} laws", numbers.len());
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,6 +66,6 @@ async fn clones_share_rows_claims_and_leases_and_voided_leases_are_free() {
     let first = repo.acquire(&lease("a")).await.unwrap();
     assert_eq!(restarted.acquire(&lease("b")).await.unwrap(), None);
     restarted.void_leases();
-    assert!(restarted.acquire(&lease("b")).await.unwrap() > first);
+    assert!(restarted.acquire(&lease("b")).await.unwrap().map(|grant| grant.epoch) > first.map(|grant| grant.epoch));
     assert!(restarted.dump().is_empty() && restarted.claims().is_empty());
 }

@@ -1,6 +1,6 @@
 //! Which broken twin fails which law, for each trait once, and the total over all traits.
 
-use crate::{domains, host, processes, proxy_files, repo};
+use crate::{archive, databases, dns, domains, edge, host, insight, processes, proxy_files, repo};
 use std::fmt::Debug;
 use std::sync::Arc;
 use storex_fakes::laws::{Law, book, broken_laws};
@@ -39,6 +39,26 @@ impl Tally {
         Self { trait_name, laws: laws.len() - 1, twins: seen, unfailed }
     }
 
+    /// Both together: laws of one trait whose subjects differ.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        assert_eq!(self.trait_name, other.trait_name);
+        self.laws += other.laws;
+        self.twins.extend(other.twins);
+        self.unfailed.extend(other.unfailed.into_iter().filter(|id| *id != CONTROL));
+        self
+    }
+
+    /// Both together, when the twins of both are the same: what one of them broke is the sum.
+    pub(crate) fn and_of_the_same(mut self, other: Self) -> Self {
+        self.laws += other.laws;
+        for ((twin, broken), (same, more)) in self.twins.iter_mut().zip(other.twins) {
+            assert_eq!(*twin, same);
+            broken.extend(more);
+        }
+        self.unfailed.extend(other.unfailed.into_iter().filter(|id| *id != CONTROL));
+        self
+    }
+
     /// Laws no broken twin fails.
     pub(crate) fn left_over(&self) -> Vec<&'static str> {
         self.unfailed.iter().copied().filter(|id| *id != CONTROL).collect()
@@ -65,9 +85,14 @@ pub(crate) fn on_a_runtime<T>(paused: bool, work: impl Future<Output = T>) -> T 
 fn no_law_of_any_trait_is_left_that_no_broken_twin_fails() {
     let tallies = [
         repo::tally(),
+        archive::tally(),
         domains::zones_tally(),
         domains::tunnels_tally(),
+        edge::tally(),
+        insight::tally(),
+        dns::tally(),
         host::tally(),
+        databases::tally(),
         processes::tally(),
         proxy_files::proxy_tally(),
         proxy_files::files_tally(),

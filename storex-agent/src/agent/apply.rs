@@ -84,7 +84,13 @@ impl Inner {
             // Content and owner of the file are cheaper to write than to prove.
             Share::Environment { .. } => Ok(false),
             Share::Process { port, .. } => self.process_stands(store, *port).await,
-            Share::Route { rows } => self.routes.holds(rows).await,
+            Share::Route { rows } => {
+                let holds = self.routes.holds(rows).await?;
+                if !holds {
+                    self.routes.distrust().await;
+                }
+                Ok(holds)
+            }
         }
     }
 

@@ -110,13 +110,27 @@ impl RouteWriter {
         self.commit(&mut turn, true).await
     }
 
-    /// True when the router is said to route by these rows.
+    /// True when the router is said to route by these rows. A table that somebody else has written says nothing of them.
     ///
     /// # Errors
     /// `unavailable` when the table cannot be read.
     pub(super) async fn holds(&self, rows: &Rows) -> Result<bool> {
-        let (_, table) = self.proxy.load().await?;
-        Ok(rows.iter().all(|(name, port)| table.routes.get(name) == Some(port)))
+        let (_, table) = self.load(0).await?;
+        Ok(table.is_some_and(|table| rows.iter().all(|(name, port)| table.routes.get(name) == Some(port))))
+    }
+
+    /// Somebody else has changed the table: the next commit looks at it anew.
+    pub(super) async fn distrust(&self) {
+        self.turn.lock().await.known = None;
+    }
+
+    /// The table in force and its generation; none, and the generation known last, when it is not as it was committed.
+    async fn load(&self, last: u64) -> Result<(u64, Option<RouteTable>)> {
+        match self.proxy.load().await {
+            Ok((generation, table)) => Ok((generation, Some(table))),
+            Err(error) if error.code() == Code::Corrupt => Ok((last, None)),
+            Err(error) => Err(error),
+        }
     }
 
     fn render(&self) -> (u64, RouteTable) {
@@ -144,12 +158,12 @@ impl RouteWriter {
         let mut attempt = 1;
         loop {
             let (generation, in_force) = match turn.known.take() {
-                Some(known) => known,
-                None => self.proxy.load().await?,
+                Some((generation, table)) => (generation, Some(table)),
+                None => self.load(turn.generation).await?,
             };
-            if in_force == *table && !even_if_equal {
+            if in_force.as_ref() == Some(table) && !even_if_equal {
                 turn.generation = generation;
-                turn.known = Some((generation, in_force));
+                turn.known = in_force.map(|table| (generation, table));
                 return Ok(());
             }
             match self.proxy.commit(table, generation).await {

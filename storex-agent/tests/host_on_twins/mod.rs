@@ -18,6 +18,7 @@ use storex_core::{
     Port, ProcessFacts, ProcessSpec, ProcessSupervisor, ProxyWriter, Result, RouteTable, StoreFiles, StoreHost, StoreId,
     StorePackage, Subject, SupervisorInfo, SystemClock, TreeFacts,
 };
+use storex_fakes::laws::store_host::Hand;
 use storex_fakes::{FaultScript, MemoryFiles, MemoryProcesses, MemoryProxy};
 
 /// A machine without an agent. Clones are the same machine.
@@ -113,6 +114,43 @@ impl Machine {
         let service = Router::new().fallback(answer).with_state(self.clone());
         tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
         address
+    }
+}
+
+/// A hand that reaches what the machine has.
+pub(crate) struct MachineHand(pub(crate) Machine);
+
+impl std::fmt::Debug for MachineHand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MachineHand")
+    }
+}
+
+/// The context of a change nobody ordered.
+fn by_hand(store: &StoreId) -> EffectCx {
+    context(store, 0, 0, false)
+}
+
+#[async_trait]
+impl Hand for MachineHand {
+    /// Removes the directory, changes the environment, stops the process, takes one row out of the router's table.
+    async fn change(&self, store: &StoreId, part: Part) -> Result<()> {
+        let Machine { files, processes, proxy, .. } = &self.0;
+        match part {
+            Part::Files => files.remove_tree(&by_hand(store), store).await,
+            Part::Environment => {
+                let mut environment = files.environment(store).unwrap_or_default();
+                environment.insert("BACKDOOR".to_owned(), json!("open"));
+                let changed = StorePackage { environment, ..package(&store.to_string(), 1024) };
+                files.ensure_environment(&by_hand(store), &changed).await.map(drop)
+            }
+            Part::Process => processes.stop(&by_hand(store), store).await,
+            Part::Route => {
+                let (generation, mut table) = proxy.load().await?;
+                table.routes.remove(&name(store, "storex.com"));
+                proxy.commit(&table, generation).await.map(drop)
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Zones.
 
-use crate::budget::Lane;
+use crate::budget::Quota;
 use crate::endpoint::Endpoint;
 use crate::wire::{AccountId, WireRemoved, WireZone};
 use reqwest::Method;
@@ -28,10 +28,15 @@ fn within(account: Option<&AccountId>) -> Endpoint<Vec<WireZone>> {
 /// Adds a zone; it begins `pending`.
 pub(crate) fn create(account: &AccountId, name: &Hostname) -> Endpoint<WireZone> {
     let body = json!({"name": name.as_str(), "account": {"id": account.as_str()}, "type": "full"});
-    Endpoint::new(Method::POST, "/zones", &[]).body(body).lane(Lane::ZoneSignup)
+    Endpoint::new(Method::POST, "/zones", &[]).body(body).quota(Quota::ZoneSignup)
 }
 
 /// Deletes a zone with all that is in it.
 pub(crate) fn delete(zone: &ZoneId) -> Endpoint<Option<WireRemoved>> {
     Endpoint::new(Method::DELETE, "/zones/{zone}", &[zone.as_str()])
+}
+
+/// Lets Cloudflare look at the registrar now. Allowed once an hour on the free plan, else every five minutes.
+pub(crate) fn activation_check(zone: &ZoneId) -> Endpoint<Option<WireRemoved>> {
+    Endpoint::new(Method::PUT, "/zones/{zone}/activation_check", &[zone.as_str()]).paced()
 }

@@ -3,32 +3,68 @@
 //! Source: Cloudflare API reference, "Responses". Codes in `messages` are remarks, not errors: a successful token check carries 10000 there
 //! (putyourlightson/craft-cloudflare issue 88), so only `success` and `errors` are looked at.
 
-use super::or_default;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// One error of an answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+/// One error of an answer: an object, or at worst a text alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ApiError {
     /// Cloudflare's number; 0 when it gave none.
-    #[serde(default, deserialize_with = "number")]
     pub(crate) code: i64,
     /// Cloudflare's text.
-    #[serde(default, deserialize_with = "or_default")]
     pub(crate) message: String,
     /// Errors below it.
-    #[serde(default, deserialize_with = "or_default")]
     pub(crate) error_chain: Vec<Self>,
 }
 
+/// Errors deeper in a chain than this are not looked at.
+const DEEPEST: u32 = 8;
+
+impl ApiError {
+    /// Reads an error, whatever it looks like: what is not there is empty.
+    fn read(value: &Value, depth: u32) -> Self {
+        let Value::Object(fields) = value else {
+            return Self { message: text(Some(value)), ..Self::default() };
+        };
+        let chain = fields.get("error_chain").filter(|_| depth < DEEPEST);
+        Self {
+            code: fields.get("code").and_then(number).unwrap_or_default(),
+            message: text(fields.get("message")),
+            error_chain: Self::read_all(chain, depth + 1),
+        }
+    }
+
+    /// Reads a list of errors, or one that stands where the list should be.
+    fn read_all(value: Option<&Value>, depth: u32) -> Vec<Self> {
+        match value {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(errors)) => errors.iter().map(|error| Self::read(error, depth)).collect(),
+            Some(one) => vec![Self::read(one, depth)],
+        }
+    }
+}
+
 /// Where a page lies in its list.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ResultInfo {
     /// Items on this page.
     pub(crate) count: Option<u64>,
     /// Items on all pages.
     pub(crate) total_count: Option<u64>,
+    /// Pages.
+    pub(crate) total_pages: Option<u64>,
+    /// Present on lists that are read from cursor to cursor: the next one, empty on the last page.
+    pub(crate) cursor: Option<String>,
+}
+
+impl ResultInfo {
+    fn read(value: &Value) -> Self {
+        let count = |key: &str| value.get(key).and_then(number).and_then(|number| u64::try_from(number).ok());
+        let next = |cursors: &Value| text(cursors.get("after"));
+        // Source: cloudflare-typescript src/core/pagination.ts, CursorPagination and CursorPaginationAfter.
+        let cursor = value.get("cursors").map(next).or_else(|| value.get("cursor").map(|cursor| text(Some(cursor))));
+        Self { count: count("count"), total_count: count("total_count"), total_pages: count("total_pages"), cursor }
+    }
 }
 
 /// A successful answer.
@@ -51,24 +87,38 @@ pub(crate) enum Reading<T> {
     Unreadable(&'static str),
 }
 
-/// Reads the body of an answer with this HTTP status. A 2xx body without envelope is a bare result, as some removals answer.
+/// Reads the body of an answer with this HTTP status. A 2xx body without envelope is a bare result, as some removals answer; one without anything is no
+/// result.
 pub(crate) fn read<T: DeserializeOwned>(status: u16, body: &[u8]) -> Reading<T> {
+    let good = (200..300).contains(&status);
+    if good && body.trim_ascii().is_empty() {
+        return decoded(Value::Null, None);
+    }
     let Ok(Value::Object(mut fields)) = serde_json::from_slice(body) else {
         return Reading::Unreadable("is no JSON object");
     };
-    let good = (200..300).contains(&status);
-    let errors =
-        fields.remove("errors").and_then(|errors| serde_json::from_value::<Vec<ApiError>>(errors).ok()).unwrap_or_default();
+    // A bare answer keeps its errors: those of GraphQL come under a status of success.
+    let errors = ApiError::read_all(fields.get("errors"), 0);
     match fields.get("success").and_then(Value::as_bool) {
         Some(true) if good => {
             let result = fields.remove("result").unwrap_or_default();
-            let info = fields.remove("result_info").and_then(|info| serde_json::from_value(info).ok());
+            let info = fields.remove("result_info").filter(Value::is_object).map(|info| ResultInfo::read(&info));
             decoded(result, info)
         }
         Some(true) => Reading::Unreadable("claims success under an HTTP status of failure"),
         None if good => decoded(Value::Object(fields), None),
         None if errors.is_empty() => Reading::Unreadable("is no answer of the Cloudflare API"),
         Some(false) | None => Reading::Refused(errors),
+    }
+}
+
+/// Reads an answer that is text where it succeeds, such as a zone file, and an answer like any other where it does not.
+pub(crate) fn read_text<T: DeserializeOwned>(status: u16, body: &[u8]) -> Reading<T> {
+    match std::str::from_utf8(body) {
+        Ok(text) if (200..300).contains(&status) && !text.trim_start().starts_with('{') => {
+            decoded(Value::String(text.to_owned()), None)
+        }
+        _ => read(status, body),
     }
 }
 
@@ -79,13 +129,18 @@ fn decoded<T: DeserializeOwned>(result: Value, info: Option<ResultInfo>) -> Read
     }
 }
 
-/// A number, or text that is one: cloudflared reads codes both ways (`cfapi/base_client.go`). Anything else is 0.
-fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::Number(number) => number.as_i64().unwrap_or_default(),
-        Value::String(text) => text.trim().parse().unwrap_or_default(),
-        _ => 0,
-    })
+/// A number, or text that is one: cloudflared reads codes both ways (`cfapi/base_client.go`).
+fn number(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// Text, or nothing.
+fn text(value: Option<&Value>) -> String {
+    value.and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -117,6 +172,34 @@ mod tests {
         let body = json!({"success": false, "errors": [{"code": 81_058, "message": "a"}, {"code": "81057"}, {"code": null, "message": null}], "result": null});
         let Reading::Refused(errors) = read_value::<Value>(400, &body) else { panic!("a refusal") };
         assert_eq!(errors.iter().map(|error| error.code).collect::<Vec<_>>(), [81_058, 81_057, 0]);
+    }
+
+    #[test]
+    fn errors_of_any_shape_are_kept() {
+        let errors = |errors: Value| match read_value::<Value>(400, &json!({"success": false, "errors": errors, "result": null}))
+        {
+            Reading::Refused(errors) => errors,
+            other => panic!("a refusal, not {other:?}"),
+        };
+        let plain = |code, message: &str| ApiError { code, message: message.to_owned(), error_chain: Vec::new() };
+        assert_eq!(
+            errors(json!(["not now", {"code": 7, "message": "no"}, 5])),
+            [plain(0, "not now"), plain(7, "no"), plain(0, "")]
+        );
+        assert_eq!(errors(json!({"code": "7", "message": "no"})), [plain(7, "no")]);
+        assert_eq!((errors(json!(null)), errors(json!([]))), (Vec::new(), Vec::new()));
+        let wide =
+            errors(json!([{"code": 4_294_967_296_i64, "message": "a", "error_chain": [{"code": "9005", "message": "b"}]}]));
+        assert_eq!(wide, [ApiError { error_chain: vec![plain(9005, "b")], ..plain(4_294_967_296, "a") }]);
+    }
+
+    #[test]
+    fn no_body_is_no_result() {
+        for body in ["", "  \r\n"] {
+            assert!(matches!(read::<Option<WireRemoved>>(204, body.as_bytes()), Reading::Success(Answer { result: None, .. })));
+            assert!(matches!(read::<WireZone>(200, body.as_bytes()), Reading::Unreadable(_)), "a zone has to be there");
+            assert!(matches!(read::<Option<WireRemoved>>(502, body.as_bytes()), Reading::Unreadable(_)));
+        }
     }
 
     #[test]

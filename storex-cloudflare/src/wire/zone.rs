@@ -72,6 +72,11 @@ impl WireZone {
         &self.id
     }
 
+    /// The account it belongs to.
+    pub(crate) fn account_id(&self) -> Option<&AccountId> {
+        self.account.as_ref().map(|account| &account.id)
+    }
+
     /// Whether it is the zone of this name, however Cloudflare spells it. Foreign zones can have names that are no host names.
     pub(crate) fn is_named(&self, name: &Hostname) -> bool {
         self.name.parse::<Hostname>().is_ok_and(|own| own == *name)

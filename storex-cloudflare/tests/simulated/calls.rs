@@ -21,7 +21,7 @@ async fn a_custom_domain_costs_one_read_and_two_effects() {
     let name = "oceanbreezestore.com".parse().unwrap();
     assert_eq!(bench.domains.find_zone(&name).await.unwrap(), None);
     assert_eq!(calls(&bench), ["GET /zones"]);
-    let zone = bench.domains.ensure_zone(&cx(), &name).await.unwrap();
+    let zone = bench.domains.create_zone(&cx(), &name).await.unwrap();
     bench.domains.ensure_records(&cx(), &zone.id, &apex_and_www(&zone)).await.unwrap();
     let counts = bench.simulator.counts();
     assert_eq!((counts.total, counts.mutating), (2, 2), "two effects and no read");
@@ -31,7 +31,7 @@ async fn a_custom_domain_costs_one_read_and_two_effects() {
 #[tokio::test]
 async fn only_what_is_in_the_way_costs_reads() {
     let bench = bench().await;
-    let zone = bench.domains.ensure_zone(&cx(), &"bluepeak-shop.com".parse().unwrap()).await.unwrap();
+    let zone = bench.domains.create_zone(&cx(), &"bluepeak-shop.com".parse().unwrap()).await.unwrap();
     let asked = apex_and_www(&zone);
     bench.domains.ensure_records(&cx(), &zone.id, &asked[..1]).await.unwrap();
     calls(&bench);
@@ -41,14 +41,14 @@ async fn only_what_is_in_the_way_costs_reads() {
     assert_eq!(calls(&bench), [BATCH, RECORDS], "all are there");
     bench.domains.ensure_records(&cx(), &zone.id, &[]).await.unwrap();
     assert_eq!(calls(&bench), Vec::<String>::new(), "nothing was asked");
-    bench.domains.ensure_zone(&cx(), &zone.name).await.unwrap();
-    assert_eq!(calls(&bench), ["POST /zones", "GET /zones"], "the zone is there");
+    bench.domains.create_zone(&cx(), &zone.name).await.expect_err("the zone is there");
+    assert_eq!(calls(&bench), ["POST /zones"], "the refusal says it all");
 }
 
 #[tokio::test]
 async fn removal_costs_one_call() {
     let bench = bench().await;
-    let zone = bench.domains.ensure_zone(&cx(), &"bluepeak-shop.com".parse().unwrap()).await.unwrap();
+    let zone = bench.domains.create_zone(&cx(), &"bluepeak-shop.com".parse().unwrap()).await.unwrap();
     let made = bench.domains.ensure_records(&cx(), &zone.id, &apex_and_www(&zone)).await.unwrap();
     calls(&bench);
     let ids = made.iter().map(|record| record.id.clone()).collect();
@@ -63,7 +63,7 @@ async fn a_configuration_that_says_the_same_is_not_put_again() {
     const GET: &str = "GET /accounts/{account}/cfd_tunnel/{tunnel}/configurations";
     const PUT: &str = "PUT /accounts/{account}/cfd_tunnel/{tunnel}/configurations";
     let bench = bench().await;
-    let tunnel = bench.tunnels.ensure(&cx(), "storex-main").await.unwrap();
+    let tunnel = bench.tunnels.create(&cx(), "storex-main").await.unwrap();
     assert_eq!(calls(&bench), ["POST /accounts/{account}/cfd_tunnel"]);
     let state = bench.simulator.state();
     assert_eq!(state.tunnels[0].config_src, "cloudflare", "configured from the API");

@@ -21,10 +21,11 @@ async fn a_reply_lost_after_the_effect_leaves_it_in_doubt_and_asking_again_finds
     let bench = bench().await;
     let name = "bluepeak-shop.com".parse().unwrap();
     bench.simulator.add_fault(FaultRule::after("POST", "/zones", FaultAction::Reset)).unwrap();
-    let error = bench.domains.ensure_zone(&cx(), &name).await.expect_err("the reply is lost");
+    let error = bench.domains.create_zone(&cx(), &name).await.expect_err("the reply is lost");
     assert_eq!(seen(&error), (Code::Unavailable, true), "{error:?}");
     let zone = bench.domains.find_zone(&name).await.unwrap().expect("it was made");
-    assert_eq!(bench.domains.ensure_zone(&cx(), &name).await.unwrap(), zone);
+    let error = bench.domains.create_zone(&cx(), &name).await.expect_err("it stands already");
+    assert_eq!(seen(&error), (Code::ZoneExists, false), "{error:?}");
 
     let batch = "/zones/{zone}/dns_records/batch";
     bench.simulator.add_fault(FaultRule::after("POST", batch, FaultAction::Reset)).unwrap();
@@ -54,12 +55,12 @@ async fn a_page_of_html_or_a_failure_of_the_server_leaves_an_effect_in_doubt_and
     for action in failures {
         bench.simulator.clear_calls();
         bench.simulator.add_fault(FaultRule::before("POST", "/zones", action.clone())).unwrap();
-        let error = bench.domains.ensure_zone(&cx(), &name).await.expect_err("the server failed");
+        let error = bench.domains.create_zone(&cx(), &name).await.expect_err("the server failed");
         assert_eq!(seen(&error), (Code::Unavailable, true), "{action:?}: {error:?}");
         assert_eq!(bench.simulator.counts().total, 1, "{action:?}");
     }
     bench.simulator.add_fault(FaultRule::before("POST", "/accounts/{account}/cfd_tunnel", FaultAction::Html)).unwrap();
-    let error = bench.tunnels.ensure(&cx(), "storex-main").await.expect_err("the server failed");
+    let error = bench.tunnels.create(&cx(), "storex-main").await.expect_err("the server failed");
     assert_eq!(seen(&error), (Code::Unavailable, true), "{error:?}");
 }
 
@@ -86,7 +87,7 @@ async fn no_answer_in_time_leaves_an_effect_in_doubt() {
     let bench = bench_with(Simulator::builder().token(TOKEN), |client| client.request_timeout(Duration::from_millis(300))).await;
     bench.simulator.add_fault(FaultRule::after("POST", "/zones", FaultAction::Hold)).unwrap();
     let name = "bluepeak-shop.com".parse().unwrap();
-    let outcome = tokio::time::timeout(HANG, bench.domains.ensure_zone(&cx(), &name)).await.expect("it does not hang");
+    let outcome = tokio::time::timeout(HANG, bench.domains.create_zone(&cx(), &name)).await.expect("it does not hang");
     let error = outcome.expect_err("nobody answers");
     assert_eq!(seen(&error), (Code::Timeout, true), "{error:?}");
     assert!(bench.domains.find_zone(&name).await.unwrap().is_some(), "it had happened");
@@ -98,12 +99,12 @@ async fn nothing_is_waited_for_beyond_the_deadline_and_nothing_sent_after_it() {
     let name = "bluepeak-shop.com".parse().unwrap();
     bench.simulator.add_fault(FaultRule::before("POST", "/zones", FaultAction::Hold)).unwrap();
     let context = cx_within(Duration::from_millis(300));
-    let outcome = tokio::time::timeout(HANG, bench.domains.ensure_zone(&context, &name)).await.expect("it does not hang");
+    let outcome = tokio::time::timeout(HANG, bench.domains.create_zone(&context, &name)).await.expect("it does not hang");
     assert_eq!(seen(&outcome.expect_err("nobody answers")), (Code::Timeout, true));
     assert!(SystemClock.now() >= context.deadline, "it waited as long as it might");
 
     bench.simulator.clear_calls();
-    let error = bench.domains.ensure_zone(&context, &name).await.expect_err("the deadline has passed");
+    let error = bench.domains.create_zone(&context, &name).await.expect_err("the deadline has passed");
     assert_eq!(seen(&error), (Code::Timeout, false), "{error:?}");
     let zone = "0123456789abcdef0123456789abcdef".parse().unwrap();
     let error = bench.domains.remove(&context, &DomainObject::Zone(zone)).await.expect_err("the deadline has passed");
@@ -119,9 +120,9 @@ async fn a_refused_connection_proves_that_nothing_happened() {
     let account = account_at(&base_url);
     let name = "bluepeak-shop.com".parse().unwrap();
     for error in [
-        account.domains().ensure_zone(&cx(), &name).await.expect_err("nobody listens"),
+        account.domains().create_zone(&cx(), &name).await.expect_err("nobody listens"),
         account.domains().find_zone(&name).await.expect_err("nobody listens"),
-        account.tunnels().ensure(&cx(), "storex-main").await.expect_err("nobody listens"),
+        account.tunnels().create(&cx(), "storex-main").await.expect_err("nobody listens"),
     ] {
         assert_eq!(seen(&error), (Code::Unavailable, false), "{error:?}");
         assert!(error.is_transient() && error.operation().is_some(), "{error:?}");
@@ -142,7 +143,7 @@ async fn an_answer_nobody_can_read_leaves_an_effect_in_doubt() {
         })
         .await;
         let domains = account_at(&base_url).domains();
-        let error = domains.ensure_zone(&cx(), &"bluepeak-shop.com".parse().unwrap()).await.expect_err(body);
+        let error = domains.create_zone(&cx(), &"bluepeak-shop.com".parse().unwrap()).await.expect_err(body);
         assert_eq!(seen(&error), (Code::CloudflareAnswer, true), "{status} {body}: {error:?}");
         assert_eq!(calls.load(Ordering::SeqCst), 1, "sent once, no redirect followed");
     }
@@ -152,7 +153,7 @@ async fn an_answer_nobody_can_read_leaves_an_effect_in_doubt() {
 async fn a_token_without_a_permission_is_denied_and_not_taken_for_a_missing_zone() {
     let bench =
         bench_with(Simulator::builder().token_with(TokenSettings::new(TOKEN).without(Permission::Dns)), |client| client).await;
-    let zone = bench.domains.ensure_zone(&cx(), &"bluepeak-shop.com".parse().unwrap()).await.unwrap();
+    let zone = bench.domains.create_zone(&cx(), &"bluepeak-shop.com".parse().unwrap()).await.unwrap();
     for error in [
         bench.domains.list_records(&zone.id, None).await.expect_err("not permitted"),
         bench.domains.ensure_records(&cx(), &zone.id, &apex_and_www(&zone)).await.expect_err("not permitted"),
@@ -166,7 +167,7 @@ async fn a_token_without_a_permission_is_denied_and_not_taken_for_a_missing_zone
 async fn a_zone_too_young_to_be_served_is_tried_again_later() {
     let now = || SystemClock.now();
     let bench = bench_with(Simulator::builder().token(TOKEN).clock(now), |client| client.clock(Arc::new(SystemClock))).await;
-    let zone = bench.domains.ensure_zone(&cx(), &"bluepeak-shop.com".parse().unwrap()).await.unwrap();
+    let zone = bench.domains.create_zone(&cx(), &"bluepeak-shop.com".parse().unwrap()).await.unwrap();
     let denied = FaultAction::Answer { status: 403, code: 10000, message: "Authentication error".to_owned() };
     bench.simulator.add_fault(FaultRule::before("POST", "/zones/{zone}/dns_records/batch", denied)).unwrap();
     let error = bench.domains.ensure_records(&cx(), &zone.id, &apex_and_www(&zone)).await.expect_err("too young");
@@ -177,14 +178,15 @@ async fn a_zone_too_young_to_be_served_is_tried_again_later() {
 #[tokio::test]
 async fn a_race_for_a_name_is_settled_by_looking_again() {
     let bench = bench().await;
-    let zone = bench.domains.ensure_zone(&cx(), &"bluepeak-shop.com".parse().unwrap()).await.unwrap();
+    let zone = bench.domains.create_zone(&cx(), &"bluepeak-shop.com".parse().unwrap()).await.unwrap();
     let asked = apex_and_www(&zone);
     let refusal = FaultAction::Answer { status: 400, code: 81053, message: "exists".to_owned() };
     let rule = FaultRule::before("POST", "/zones/{zone}/dns_records/batch", refusal);
     bench.simulator.add_fault(rule.clone().times(2)).unwrap();
     bench.domains.ensure_records(&cx(), &zone.id, &asked).await.expect("the second look finds the way free");
     bench.simulator.add_fault(rule.times(0)).unwrap();
-    let more = [storex_core::RecordSpec { name: format!("shop.{}", zone.name), ..asked[0].clone() }];
+    let more =
+        [storex_core::RecordSpec::new(format!("shop.{}", zone.name).parse().unwrap(), asked[0].content().clone()).unwrap()];
     let error = bench.domains.ensure_records(&cx(), &zone.id, &more).await.expect_err("always in the way");
     assert_eq!(seen(&error), (Code::ForeignObject, false), "{error:?}");
 }
@@ -192,7 +194,7 @@ async fn a_race_for_a_name_is_settled_by_looking_again() {
 #[tokio::test]
 async fn a_tunnel_in_use_is_not_removed() {
     let bench = bench().await;
-    let tunnel = bench.tunnels.ensure(&cx(), "storex-main").await.unwrap();
+    let tunnel = bench.tunnels.create(&cx(), "storex-main").await.unwrap();
     bench.simulator.attach_connector(tunnel.id.as_str()).unwrap();
     let error = bench.tunnels.remove(&cx(), &tunnel.id).await.expect_err("a connector runs");
     assert_eq!(seen(&error), (Code::CloudflareRefused, false), "{error:?}");
@@ -214,7 +216,7 @@ async fn the_late_effect_window_is_the_hard_deadline_and_a_margin_unless_said_ot
 #[tokio::test]
 async fn a_removal_that_was_refused_is_never_taken_for_a_success() {
     let bench = bench().await;
-    let zone = bench.domains.ensure_zone(&cx(), &"bluepeak-shop.com".parse().unwrap()).await.unwrap();
+    let zone = bench.domains.create_zone(&cx(), &"bluepeak-shop.com".parse().unwrap()).await.unwrap();
     let made = bench.domains.ensure_records(&cx(), &zone.id, &apex_and_www(&zone)).await.unwrap();
     let ids = made.iter().map(|record| record.id.clone()).collect();
     let records = DomainObject::Records { zone: zone.id.clone(), ids };

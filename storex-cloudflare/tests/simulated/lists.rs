@@ -26,7 +26,12 @@ type Page = fn(u64) -> Response;
 
 #[tokio::test]
 async fn a_list_that_is_not_whole_is_an_error_and_never_an_absence() {
-    let pages: [(&str, Page); 7] = [
+    let pages: [(&str, Page); 9] = [
+        ("a page of three has nothing on it", |page| {
+            let zones = if page == 1 { vec![zone(1)] } else { Vec::new() };
+            listed(&zones, &json!({"total_pages": 3}))
+        }),
+        ("a cursor that leads to itself", |_| listed(&[zone(1)], &json!({"cursors": {"after": "1"}}))),
         ("a page is short and the rest never comes", |page| {
             let zones = if page == 1 { vec![zone(1), zone(2)] } else { Vec::new() };
             listed(&zones, &json!({"page": page, "count": zones.len(), "total_count": 3}))
@@ -45,6 +50,32 @@ async fn a_list_that_is_not_whole_is_an_error_and_never_an_absence() {
         assert_eq!((error.code(), error.is_unclear()), (Code::CloudflareAnswer, false), "{what}: {error:?}");
         assert!(calls.load(Ordering::SeqCst) <= 12, "{what}: it gives up");
         account.tunnels().find("storex-main").await.expect_err(what);
+    }
+}
+
+/// The cursor that is asked for, 0 when none is.
+fn cursor_asked(request: &Request) -> u64 {
+    let query = request.uri().query().unwrap_or_default();
+    query.split('&').find_map(|pair| pair.strip_prefix("cursor=")?.parse().ok()).unwrap_or(0)
+}
+
+#[tokio::test]
+async fn a_list_is_read_to_its_end_by_pages_or_by_cursors_where_it_has_no_total() {
+    type Of = fn(&Request) -> Response;
+    let lists: [(&str, Of); 2] = [
+        ("by pages", |request| listed(&[zone(page_asked(request))], &json!({"count": 1, "total_pages": 3}))),
+        ("by cursors", |request| {
+            let place = cursor_asked(request);
+            let after = if place == 2 { json!({}) } else { json!({"after": (place + 1).to_string()}) };
+            listed(&[zone(place + 1)], &json!({"count": 1, "cursors": after}))
+        }),
+    ];
+    for (what, list) in lists {
+        let (base_url, calls) = stub(move |_, request| list(&request)).await;
+        let name = "zone3-shop.com".parse().unwrap();
+        let found = account_at(&base_url).domains().find_zone(&name).await.expect(what);
+        assert_eq!(found.map(|zone| zone.id.to_string()), Some(format!("{:032x}", 3)), "{what}");
+        assert_eq!(calls.load(Ordering::SeqCst), 3, "{what}");
     }
 }
 
@@ -67,7 +98,7 @@ async fn a_refusal_on_a_zone_is_explained_by_the_whole_list_of_zones() {
     let mut zones = Vec::new();
     for number in 0..60 {
         let name = format!("paged{number}-shop.com").parse().unwrap();
-        zones.push(bench.domains.ensure_zone(&cx(), &name).await.unwrap());
+        zones.push(bench.domains.create_zone(&cx(), &name).await.unwrap());
     }
     bench.simulator.clear_calls();
     let absent = "0123456789abcdef0123456789abcdef".parse().unwrap();

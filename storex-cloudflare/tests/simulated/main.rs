@@ -5,6 +5,14 @@ mod account;
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod custom_domains;
+#[cfg(test)]
+mod dns_properties;
+#[cfg(test)]
+mod dns_sets;
+#[cfg(test)]
+mod edge;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod laws;
@@ -16,3 +24,7 @@ mod secrets;
 mod setup;
 #[cfg(test)]
 mod throttling;
+#[cfg(test)]
+mod token;
+#[cfg(test)]
+mod writer;

@@ -47,9 +47,9 @@ async fn no_error_shows_the_token_even_when_cloudflare_repeats_it() {
         let name = "bluepeak-shop.com".parse().unwrap();
         for error in [
             account().domains().find_zone(&name).await.expect_err("refused"),
-            account().domains().ensure_zone(&cx(), &name).await.expect_err("refused"),
+            account().domains().create_zone(&cx(), &name).await.expect_err("refused"),
             account().domains().list_records(&zone, None).await.expect_err("refused"),
-            account().tunnels().ensure(&cx(), "storex-main").await.expect_err("refused"),
+            account().tunnels().create(&cx(), "storex-main").await.expect_err("refused"),
             account().verify_token().await.expect_err("refused"),
         ] {
             let text = shown(&error);
@@ -61,7 +61,7 @@ async fn no_error_shows_the_token_even_when_cloudflare_repeats_it() {
 #[tokio::test]
 async fn no_debug_output_shows_the_token() {
     let bench = bench().await;
-    let zone = bench.domains.ensure_zone(&cx(), &"bluepeak-shop.com".parse().unwrap()).await.unwrap();
+    let zone = bench.domains.create_zone(&cx(), &"bluepeak-shop.com".parse().unwrap()).await.unwrap();
     bench.domains.ensure_records(&cx(), &zone.id, &apex_and_www(&zone)).await.unwrap();
     let builder = client("http://127.0.0.1:1/client/v4");
     for text in [

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use storex_cloudflare::{CloudflareAccount, CloudflareClient, CloudflareClientBuilder, CloudflareDomains, CloudflareTunnels};
-use storex_core::{Clock, EffectCx, Epoch, RecordSpec, RecordType, Secret, SystemClock, ZoneFacts};
+use storex_core::{Clock, EffectCx, Epoch, RecordSpec, Secret, SystemClock, ZoneFacts};
 use storex_fakes::cloudflare::{RunningSimulator, Simulator, SimulatorBuilder};
 
 /// Never to be seen in any output.
@@ -46,8 +46,20 @@ pub(crate) fn client(base_url: &str) -> CloudflareClientBuilder {
         .clock(Arc::new(SystemClock))
         .loopback_only(true)
         .budget(100_000, Duration::from_mins(5))
+        .zone_signups(100_000, Duration::from_mins(10))
+        .hostname_certificates(100_000, Duration::from_mins(1))
         .request_timeout(Duration::from_secs(2))
         .hard_deadline(Duration::from_secs(4))
+}
+
+/// Another client than storex's, such as a dashboard: it writes what it likes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "storex's own client has installed the TLS provider, and a dashboard does not use it"
+)]
+pub(crate) fn outsider() -> reqwest::Client {
+    storex_cloudflare::ensure_crypto_provider();
+    reqwest::Client::new()
 }
 
 /// The context of an effect that may take a minute.
@@ -62,13 +74,9 @@ pub(crate) fn cx_within(time: Duration) -> EffectCx {
 
 /// The two records a store's domain has.
 pub(crate) fn apex_and_www(zone: &ZoneFacts) -> Vec<RecordSpec> {
-    let alias = |name: String| RecordSpec {
-        record_type: RecordType::Cname,
-        name,
-        content: "0b1c2d3e-0000-4000-8000-000000000001.cfargotunnel.com".to_owned(),
-        proxied: true,
-    };
-    vec![alias(zone.name.to_string()), alias(format!("www.{}", zone.name))]
+    let target = "0b1c2d3e-0000-4000-8000-000000000001.cfargotunnel.com";
+    let alias = |name: &str| RecordSpec::cname(name, target, true).expect("a record");
+    vec![alias(zone.name.as_str()), alias(&format!("www.{}", zone.name))]
 }
 
 /// A clock that stands still until somebody sleeps; then it jumps.

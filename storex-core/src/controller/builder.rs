@@ -3,11 +3,12 @@
 use super::{Controller, Inner, Readiness, Settings};
 use crate::operation::{Decide, Driver, Pace, next};
 use crate::record::{INSTANCE, InstanceRecord, decode, plain};
-use crate::resource::Providers;
+use crate::resource::{Providers, TunnelWriter};
 use crate::{
-    Clock, Code, DomainProvider, Entropy, EntropyExt, Error, Expected, Hosts, InstanceId, Nonce, Notifier, Result, RowWrite,
-    StoreRepo, SystemClock, SystemEntropy, Table, TunnelRoutes,
+    Clock, Code, DomainProvider, EdgeInsight, EdgePolicies, Entropy, EntropyExt, Error, Expected, Fence, Hosts, InstanceId,
+    Lookup, Nonce, Notifier, Resolver, Result, RowWrite, StoreRepo, SystemClock, SystemEntropy, Table, TunnelRoutes,
 };
+use async_trait::async_trait;
 use std::sync::{Arc, Mutex, RwLock};
 
 /// What a controller is made of. Time and randomness are the machine's unless given.
@@ -17,6 +18,9 @@ pub struct ControllerBuilder {
     repo: Option<Arc<dyn StoreRepo>>,
     domains: Option<Arc<dyn DomainProvider>>,
     tunnel: Option<Arc<dyn TunnelRoutes>>,
+    dns: Option<Arc<dyn Resolver>>,
+    edge: Option<Arc<dyn EdgePolicies>>,
+    insight: Option<Arc<dyn EdgeInsight>>,
     hosts: Option<Arc<dyn Hosts>>,
     notifier: Option<Arc<dyn Notifier>>,
     clock: Option<Arc<dyn Clock>>,
@@ -40,6 +44,24 @@ impl ControllerBuilder {
     /// The tunnel.
     pub fn tunnel(mut self, tunnel: Arc<dyn TunnelRoutes>) -> Self {
         self.tunnel = Some(tunnel);
+        self
+    }
+
+    /// The public DNS. Without it no owner's proof of a custom hostname can be read, so such domains wait.
+    pub fn dns(mut self, dns: Arc<dyn Resolver>) -> Self {
+        self.dns = Some(dns);
+        self
+    }
+
+    /// Settings, rules and certificates of zones. Without it zones are left as the provider makes them.
+    pub fn edge(mut self, edge: Arc<dyn EdgePolicies>) -> Self {
+        self.edge = Some(edge);
+        self
+    }
+
+    /// What the edge counted. Without it nothing is told.
+    pub fn insight(mut self, insight: Arc<dyn EdgeInsight>) -> Self {
+        self.insight = Some(insight);
         self
     }
 
@@ -77,18 +99,28 @@ impl ControllerBuilder {
     ///
     /// # Errors
     /// `unusable` naming what was not given; what the repo answers.
+    ///
+    /// # Cancellation
+    /// Dropping the future leaves the identity written or not written; the next build takes it as it is.
     pub async fn build(self, settings: Settings) -> Result<Controller> {
         let missing = |what: &str| Error::new(Code::Unusable, format!("a controller needs {what}"));
+        let repo = self.repo.ok_or_else(|| missing("a repo"))?;
+        let entropy = self.entropy.unwrap_or_else(|| Arc::new(SystemEntropy));
+        let instance = identity(repo.as_ref(), entropy.as_ref()).await?;
+        let holder = entropy.hex(8)?;
         let providers = Providers {
-            repo: self.repo.ok_or_else(|| missing("a repo"))?,
+            repo,
             domains: self.domains.ok_or_else(|| missing("a domain provider"))?,
             tunnel: self.tunnel.ok_or_else(|| missing("tunnel routes"))?,
+            dns: self.dns.unwrap_or_else(|| Arc::new(NoResolver)),
+            edge: self.edge,
+            insight: self.insight,
             hosts: self.hosts.ok_or_else(|| missing("hosts"))?,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
-            entropy: self.entropy.unwrap_or_else(|| Arc::new(SystemEntropy)),
+            entropy,
+            tunnel_writer: Arc::new(TunnelWriter::new(holder.clone(), settings.lease, settings.tunnel_window)),
         };
         let notifier = self.notifier.ok_or_else(|| missing("a notifier"))?;
-        let instance = identity(&providers).await?;
         let pace = Pace {
             effect_limit: settings.effect_limit,
             lease: settings.lease,
@@ -97,14 +129,7 @@ impl ControllerBuilder {
             tries: settings.tries,
         };
         let decide = self.decide.unwrap_or(next);
-        let driver = Driver {
-            holder: providers.entropy.hex(8)?,
-            providers: providers.clone(),
-            instance,
-            pace,
-            decide,
-            health: Arc::default(),
-        };
+        let driver = Driver { holder, providers: providers.clone(), instance, pace, decide, health: Arc::default() };
         let readiness = RwLock::new(Readiness::waiting("the platform was not ensured yet"));
         Ok(Controller {
             inner: Arc::new(Inner {
@@ -115,9 +140,23 @@ impl ControllerBuilder {
                 driven: Mutex::default(),
                 readiness,
                 memory: Mutex::default(),
+                shadows: Mutex::default(),
+                hostnames: Mutex::default(),
                 tasks: Mutex::default(),
             }),
         })
+    }
+}
+
+/// The public DNS of a controller that was given none.
+#[derive(Debug)]
+struct NoResolver;
+
+#[async_trait]
+impl Resolver for NoResolver {
+    async fn lookup(&self, name: &str, kind: Lookup) -> Result<Vec<String>> {
+        let why = format!("no resolver was given, so the {} records of {name} cannot be read", kind.as_str());
+        Err(Error::new(Code::Unavailable, why))
     }
 }
 
@@ -129,14 +168,14 @@ impl Controller {
 }
 
 /// The installation's identity: the one in the repo, or a new one. Of two controllers that make one at a time, the first wins.
-async fn identity(providers: &Providers) -> Result<InstanceId> {
+async fn identity(repo: &dyn StoreRepo, entropy: &dyn Entropy) -> Result<InstanceId> {
     loop {
-        if let Some(row) = providers.repo.get(Table::Platform, INSTANCE).await? {
+        if let Some(row) = repo.get(Table::Platform, INSTANCE).await? {
             return Ok(decode::<InstanceRecord>(&row)?.instance);
         }
-        let row = plain(Table::Platform, INSTANCE.to_owned(), &InstanceRecord { instance: providers.entropy.instance_id()? })?;
+        let row = plain(Table::Platform, INSTANCE.to_owned(), &InstanceRecord { instance: entropy.instance_id()? })?;
         let write = RowWrite { table: row.table, id: row.id, body: row.body, indexes: row.indexes };
-        match providers.repo.put(&write, Expected::Absent, &Nonce(providers.entropy.hex(8)?)).await {
+        match repo.put(&write, Expected::Absent, &Nonce(entropy.hex(8)?), Fence::NONE).await {
             Err(error) if error.code() != Code::VersionConflict => return Err(error),
             _ => {}
         }

@@ -3,13 +3,14 @@
 use super::Controller;
 use crate::operation::OperationDoc;
 use crate::record::{Held, PLATFORM, PlatformRecord, StoreRecord, StoreState, decode};
-use crate::resource::{DriftAction, DriftState, ResourceKey, ResourceKind, Scene, findings};
+use crate::resource::{DriftAction, DriftState, HostnameListing, ResourceKey, ResourceKind, Scene, findings};
 use crate::workflow::platform_resources;
 use crate::{
-    Code, Deployed, EffectCx, EffectId, EntropyExt, Epoch, Error, HostId, Lease, Mark, Page, Query, Result, StoreId, Subject,
-    Table,
+    Code, Deployed, EffectCx, EffectId, EntropyExt, Epoch, Error, Fence, HostId, Lease, Mark, Page, Query, Result, StoreId,
+    Subject, Table,
 };
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Stores looked at on a page when nobody says, and at most: each costs the host and the edge several reads.
@@ -27,6 +28,8 @@ pub struct DriftQuery {
     pub page_token: Option<String>,
     /// Stores on the page; 0 means 50, more than 200 means 200.
     pub limit: usize,
+    /// One of many: custom hostnames are looked at by the list of all of them, also for one store.
+    pub(super) listed: bool,
 }
 
 impl DriftQuery {
@@ -77,6 +80,9 @@ impl Controller {
     /// # Errors
     /// `not_found` for an unknown store; `invalid_field` for a token this did not give; what the repo answers. A resource that cannot be read is no
     /// error but a finding, `unknown`.
+    ///
+    /// # Cancellation
+    /// Reads only: safe to drop at any moment.
     pub async fn drift(&self, query: &DriftQuery) -> Result<DriftReport> {
         let (_, safe_mode) = self.epochs().await?;
         let mut report =
@@ -88,7 +94,9 @@ impl Controller {
                 continue;
             }
             report.checked += 1;
-            report.drift.extend(self.store_drift(&store).await?);
+            let by_list = query.listed || query.store.is_none();
+            let listed = if by_list { self.listing_for(&store).await?.0 } else { None };
+            report.drift.extend(self.store_drift(&store, listed).await?);
         }
         if report.safe_mode.is_some() {
             report.drift.iter_mut().for_each(|drift| drift.action = DriftAction::Report);
@@ -99,6 +107,7 @@ impl Controller {
     /// The stores of the page; what no store has is found on the first one.
     async fn page(&self, query: &DriftQuery, report: &mut DriftReport) -> Result<Vec<StoreRecord>> {
         if query.page_token.is_none() {
+            self.forget_listing();
             report.drift.extend(self.platform_drift().await?);
             report.drift.extend(self.orphans().await?.into_iter().map(|(orphan, _)| orphan));
         }
@@ -110,15 +119,18 @@ impl Controller {
         rows.rows.iter().map(decode).collect()
     }
 
-    /// What drifted of a store.
-    pub(super) async fn store_drift(&self, store: &StoreRecord) -> Result<Vec<Drift>> {
-        let scene = self.looking(Subject::Store(store.store_id.digits()))?;
-        Ok(of(Some(&store.store_id), &store.resources, findings(&scene, &store.resources).await))
+    /// What drifted of a store, its custom hostname looked at by the list when there is one.
+    async fn store_drift(&self, store: &StoreRecord, listed: Option<Arc<HostnameListing>>) -> Result<Vec<Drift>> {
+        let scene = Scene { listed, ..self.looking(Subject::Store(store.store_id.digits()))? };
+        let mut drift = of(Some(&store.store_id), &store.resources, findings(&scene, &store.resources).await);
+        drift.extend(self.shadow_drift(&store.store_id, &store.domains.system).await?);
+        Ok(drift)
     }
 
     async fn platform_drift(&self) -> Result<Vec<Drift>> {
         let row = self.providers().repo.get(Table::Platform, PLATFORM).await?;
         let Some(platform) = row.as_ref().map(decode::<PlatformRecord>).transpose()? else { return Ok(Vec::new()) };
+        self.refresh_shadows(&platform).await;
         let held = platform_resources(&platform)?;
         Ok(of(None, &held, findings(&self.looking(Subject::Platform)?, &held).await))
     }
@@ -163,29 +175,29 @@ impl Controller {
 
     /// How far the count of epochs has come, and why nothing may be removed when a host has seen more: the documents were restored from a backup.
     pub(super) async fn epochs(&self) -> Result<(Epoch, Option<String>)> {
-        let known = self.next_epoch().await?;
-        let mut seen = (known, None);
+        let mut seen: Option<(Epoch, HostId)> = None;
         for host in self.hosts() {
             // A host that does not answer is found out by those who need it.
             let deployed = self.providers().host(&host)?.list().await.unwrap_or_default();
-            let Some(highest) = deployed.iter().map(|deployed| deployed.epoch).max().filter(|highest| *highest > seen.0) else {
-                continue;
-            };
-            let why = format!(
-                "the host {host} has seen epoch {highest}, the documents have come to {known}: they are older than the world"
-            );
-            seen = (highest, Some(why));
+            let highest = deployed.iter().map(|deployed| (deployed.epoch, host.clone())).max_by_key(|(epoch, _)| *epoch);
+            seen = seen.into_iter().chain(highest).max_by_key(|(epoch, _)| *epoch);
         }
-        Ok((known, seen.1))
+        // The count is read last: an epoch that a host has seen by then was counted before.
+        let known = self.next_epoch().await?;
+        let older = seen.filter(|(highest, _)| *highest > known).map(|(highest, host)| {
+            format!("the host {host} has seen epoch {highest}, the documents have come to {known}: they are older than the world")
+        });
+        Ok((known, older))
     }
 
     /// Where the world is only looked at.
-    fn looking(&self, subject: Subject) -> Result<Scene> {
+    pub(super) fn looking(&self, subject: Subject) -> Result<Scene> {
         let now = self.providers().clock.now();
         let operation = self.providers().entropy.operation_id(now)?;
         let mark = Mark { instance: self.inner.driver.instance.clone(), subject, effect: EffectId::of(&operation, 0, false) };
         let deadline = now + self.settings().effect_limit;
-        Ok(Scene { providers: self.providers().clone(), operation, cx: EffectCx { mark, epoch: Epoch::default(), deadline } })
+        let cx = EffectCx { mark, epoch: Epoch::default(), deadline };
+        Ok(Scene { providers: self.providers().clone(), operation, cx, fence: Fence::NONE, listed: None })
     }
 
     /// Refuses while the documents are older than the world, unless an operator accepts it: then the count of epochs catches up with the hosts'.
@@ -206,7 +218,7 @@ impl Controller {
     /// The next epoch of the documents' count: that of a lease which is over as soon as it is granted, so every grant is a new one.
     async fn next_epoch(&self) -> Result<Epoch> {
         let lease = Lease { name: LEASE.to_owned(), holder: self.inner.driver.holder.clone(), duration: Duration::ZERO };
-        let granted = self.providers().repo.acquire(&lease).await?;
+        let granted = self.providers().repo.acquire(&lease).await?.map(|grant| grant.epoch);
         granted.ok_or_else(|| Error::new(Code::Unavailable, "the count of epochs could not be read"))
     }
 }

@@ -1,8 +1,8 @@
 //! Requests that may be repeated: the same key attaches to the same operation.
 
-use super::Controller;
+use super::{Controller, OperationHandle};
 use crate::operation::{Idempotency, OperationDoc};
-use crate::{Claim, ClaimOutcome, Code, EntropyExt, Error, Json, OperationId, Result};
+use crate::{Claim, ClaimOutcome, Code, EntropyExt, Error, Fence, Json, OperationId, Result};
 use serde::Serialize;
 
 /// Namespace of the claims on keys.
@@ -68,7 +68,7 @@ pub struct Accepted<T> {
     /// The answer.
     pub answer: T,
     /// The operation that does what was asked for.
-    pub operation: OperationId,
+    pub operation: OperationHandle,
     /// True when the request was a repetition and nothing new was begun.
     pub replayed: bool,
 }
@@ -98,7 +98,7 @@ impl Controller {
             owner: fresh.to_string(),
             label: idempotency.fingerprint.clone(),
         };
-        let ClaimOutcome::Taken(held) = self.providers().repo.claim(&claim).await? else {
+        let ClaimOutcome::Taken(held) = self.providers().repo.claim(&claim, Fence::NONE).await? else {
             return Ok(Reservation { id: fresh, idempotency: Some(idempotency), begun: false });
         };
         if held.label != idempotency.fingerprint {

@@ -1,23 +1,24 @@
 //! What people do to operations: cancel one on its way, retry one that waits for them.
 
 use super::Controller;
-use crate::operation::{Direction, OperationDoc, OperationView};
-use crate::{Code, EntropyExt, Error, Expected, Json, Nonce, OperationId, Result, RowWrite, Table, workflow};
+use crate::operation::{Direction, OperationDoc, OperationView, Outcome};
+use crate::{Code, EntropyExt, Error, Expected, Fence, Json, Nonce, OperationId, Result, RowWrite, Table, workflow};
 use std::collections::BTreeMap;
 
 impl Controller {
-    /// Asks an operation to turn back. Once this answered, the operation ends `rolled_back` with the error `cancelled`, whatever it was doing; a
-    /// repeated request answers the same.
+    /// Asks an operation to turn back. Once this answered, the operation ends `rolled_back`: with the error `cancelled`, or with its own when it was
+    /// turning back already. A repeated request answers the same, also when the operation is over.
     ///
     /// # Errors
-    /// `past_point_of_no_return` when it has ended or only goes forward, as a deletion does from its beginning; `not_found`; what the repo answers.
+    /// `past_point_of_no_return` when it has succeeded or only goes forward, as a deletion does from its beginning; `not_found`; what the repo answers.
     ///
     /// # Cancellation
     /// Dropping the future leaves the request made or not made.
     pub async fn cancel_operation(&self, id: &OperationId) -> Result<OperationView> {
         loop {
             let (mut doc, version) = self.operation(id).await?;
-            if doc.cancelled_at.is_none() && doc.direction != Direction::Backward {
+            let turned = matches!(doc.direction, Direction::Backward | Direction::Done(Outcome::RolledBack));
+            if doc.cancelled_at.is_none() && !turned {
                 let too_late = doc.is_at_rest() || workflow::flow(&doc.flow)?.forward_only();
                 if too_late {
                     let why = format!("operation {id} ({}) can no longer turn back", doc.flow);
@@ -39,6 +40,10 @@ impl Controller {
     ///
     /// # Errors
     /// `operation_in_progress` when it does not wait for anybody; `unsupported` for a repair, which is begun anew; `not_found`; what the repo answers.
+    ///
+    /// # Cancellation
+    /// Dropping the future leaves the operation taken up or not; one that was taken up goes on, at the latest with the next pass of
+    /// [`Controller::run_recovery`].
     pub async fn retry_operation(&self, id: &OperationId) -> Result<OperationView> {
         let (mut doc, version) = self.operation(id).await?;
         if doc.direction != Direction::Poisoned {
@@ -71,7 +76,7 @@ impl Controller {
         let nonce = Nonce(self.providers().entropy.hex(8)?);
         let indexes: BTreeMap<_, _> = doc.indexes();
         let write = RowWrite { table: Table::Operations, id, body: Json::of(doc)?, indexes };
-        match self.providers().repo.put(&write, Expected::Version(version), &nonce).await {
+        match self.providers().repo.put(&write, Expected::Version(version), &nonce, Fence::NONE).await {
             Ok(_) => Ok(true),
             Err(error) if error.code() == Code::VersionConflict => Ok(false),
             Err(error) => Err(error),

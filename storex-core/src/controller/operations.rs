@@ -1,8 +1,9 @@
 //! Starting, driving and watching operations.
 
 use super::{Controller, Driven};
-use crate::operation::{Direction, Ears, Journal, OperationDoc, OperationView, Outcome};
-use crate::{Code, Error, OperationId, Result, Table, remaining, workflow};
+use crate::operation::{Ears, Journal, OperationDoc, OperationView};
+use crate::{Code, EntropyExt, Error, OperationId, Result, Table, remaining, workflow};
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -12,11 +13,26 @@ const TAKE_UP_PAUSE: Duration = Duration::from_secs(1);
 /// Pause between two looks at an operation another controller drives.
 const LOOK_PAUSE: Duration = Duration::from_millis(200);
 
+/// An operation under way here. However its task ends, those who watch it are told that it is no longer driven here.
+struct Driving {
+    controller: Controller,
+    id: OperationId,
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        self.controller.driven().remove(&self.id);
+    }
+}
+
 impl Controller {
     /// The operation as it is now.
     ///
     /// # Errors
     /// `not_found`; what the repo answers.
+    ///
+    /// # Cancellation
+    /// Reads only: safe to drop at any moment.
     pub async fn get_operation(&self, id: &OperationId) -> Result<OperationView> {
         let (doc, _) = self.operation(id).await?;
         Ok(OperationView::of(&doc, self.providers().clock.now()))
@@ -49,7 +65,8 @@ impl Controller {
     pub(super) async fn start(&self, doc: OperationDoc) -> Result<()> {
         let id = doc.id.clone();
         let providers = self.providers();
-        Journal::begin(&providers.repo, &providers.clock, &self.inner.driver.holder, doc).await?;
+        // Of two requests that begin the same operation at a time only one has begun it.
+        Journal::begin(&providers.repo, &providers.clock, &providers.entropy.hex(8)?, doc).await?;
         self.spawn(id);
         Ok(())
     }
@@ -57,71 +74,38 @@ impl Controller {
     /// Drives the operation in a task of its own, unless it is driven here already. Answers whether it was not.
     pub(super) fn spawn(&self, id: OperationId) -> bool {
         let ears = Ears::default();
-        if self.driven().contains_key(&id) {
-            return false;
+        match self.driven().entry(id.clone()) {
+            Entry::Occupied(_) => return false,
+            Entry::Vacant(free) => drop(free.insert(ears.clone())),
         }
-        self.driven().insert(id.clone(), ears.clone());
-        let controller = self.clone();
+        let driving = Driving { controller: self.clone(), id };
         let mut tasks = self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(async move {
-            let overtaken = controller.drive_to_rest(&id, &ears).await;
-            controller.driven().remove(&id);
-            if overtaken {
-                controller.make_amends(&id).await;
-            }
-        });
+        tasks.spawn(async move { driving.controller.drive_to_rest(&driving.id, &ears).await });
         true
     }
 
-    /// Drives the operation until it is at rest or another controller has it. Answers whether it was taken from this one.
-    async fn drive_to_rest(&self, id: &OperationId, ears: &Ears) -> bool {
-        let mut led = false;
-        while let Err(error) = self.drive(id, ears, &mut led).await {
+    /// Drives the operation until it is at rest or another controller has it.
+    async fn drive_to_rest(&self, id: &OperationId, ears: &Ears) {
+        while let Err(error) = self.drive(id, ears).await {
             if matches!(error.code(), Code::VersionConflict | Code::StaleEpoch | Code::Unsupported | Code::NotFound) {
                 tracing::debug!(operation = %id, %error, "the operation is left to another controller");
-                return led;
+                return;
             }
             tracing::warn!(operation = %id, %error, "the operation is taken up again");
             let healing = error.is_transient() || error.is_unclear();
             self.providers().clock.sleep(if healing { TAKE_UP_PAUSE } else { self.settings().longest_pause }).await;
         }
-        false
     }
 
-    /// After another controller took the operation over: what was on its way here may have come after the other one looked. Once the operation is
-    /// at rest, what it took back is taken back once more.
-    async fn make_amends(&self, id: &OperationId) {
-        loop {
-            self.providers().clock.sleep(self.settings().lease).await;
-            match self.amend(id).await {
-                Ok(true) => return,
-                Err(error) if error.code() == Code::NotFound => return,
-                Ok(false) => {}
-                Err(error) => tracing::warn!(operation = %id, %error, "what came late is not taken back yet"),
-            }
-        }
-    }
-
-    /// Answers whether the operation is at rest, and nothing of it is left if it was rolled back.
-    async fn amend(&self, id: &OperationId) -> Result<bool> {
+    async fn drive(&self, id: &OperationId, ears: &Ears) -> Result<()> {
         let providers = self.providers();
-        let journal = Journal::load(&providers.repo, &providers.clock, &self.inner.driver.holder, id, Ears::default()).await?;
-        if journal.doc.direction == Direction::Done(Outcome::RolledBack) {
-            self.inner.driver.retract(workflow::flow(&journal.doc.flow)?.as_ref(), &journal).await?;
-        }
-        Ok(journal.doc.is_at_rest())
-    }
-
-    async fn drive(&self, id: &OperationId, ears: &Ears, led: &mut bool) -> Result<()> {
-        let providers = self.providers();
-        let epoch = self.inner.driver.lease(id).await?;
-        let mut journal = Journal::load(&providers.repo, &providers.clock, &self.inner.driver.holder, id, ears.clone()).await?;
+        let tenure = self.inner.driver.lease(id).await?;
+        let mut journal =
+            Journal::load(&providers.repo, &providers.clock, &self.inner.driver.holder, id, tenure.grant, ears.clone()).await?;
         let flow = workflow::flow(&journal.doc.flow)?;
         tracing::info!(operation = %id, kind = flow.name(), label = %journal.doc.label, "driving");
-        let driven = self.inner.driver.drive(flow, &mut journal, epoch).await;
-        *led |= journal.led;
-        driven?;
+        self.inner.driver.drive(flow, &mut journal, tenure).await?;
         tracing::info!(operation = %id, outcome = ?journal.doc.direction, "at rest");
         Ok(())
     }
@@ -166,6 +150,7 @@ impl Controller {
                 return Some(doc);
             }
             tokio::select! {
+                biased;
                 changed = receiver.changed() => changed.ok()?,
                 () = clock.sleep(remaining(clock.now(), until)) => return None,
             }

@@ -2,7 +2,7 @@
 
 use super::Controller;
 use crate::record::{DUE, OutboxRecord, decode, sortable};
-use crate::{EntropyExt, Expected, Json, Nonce, Page, Query, Result, Row, RowWrite, Table};
+use crate::{EntropyExt, Expected, Fence, Json, Nonce, Page, Query, Result, Row, RowWrite, Table};
 use futures::StreamExt;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,6 +24,7 @@ impl Controller {
                 tracing::warn!(%error, "the outbox could not be read");
             }
             tokio::select! {
+                biased;
                 _ = wakeups.next() => {}
                 () = self.providers().clock.sleep(POLL) => {}
             }
@@ -34,6 +35,9 @@ impl Controller {
     ///
     /// # Errors
     /// What the repo answers; a message that cannot be delivered is no error.
+    ///
+    /// # Cancellation
+    /// Dropping the future loses no message; the one being delivered may be delivered again.
     pub async fn deliver_due(&self) -> Result<usize> {
         let query = Query::Index { name: DUE.to_owned(), from: None, to: Some(sortable(self.providers().clock.now())) };
         let rows = self.providers().repo.list(Table::Outbox, &query, &Page::first(BATCH)).await?;
@@ -50,7 +54,7 @@ impl Controller {
         let mut indexes = BTreeMap::new();
         match self.inner.notifier.deliver(&record.notification).await {
             // What was delivered is the receiver's; the outbox keeps only what was not.
-            Ok(()) => return self.providers().repo.delete(Table::Outbox, &row.id, row.version).await.map(|()| true),
+            Ok(()) => return self.providers().repo.delete(Table::Outbox, &row.id, row.version, Fence::NONE).await.map(|()| true),
             Err(error) if error.is_transient() || error.is_unclear() => {
                 record.failures += 1;
                 let pause = Duration::from_secs(1 << record.failures.min(12));
@@ -63,7 +67,7 @@ impl Controller {
         }
         let write = RowWrite { table: Table::Outbox, id: row.id, body: Json::of(&record)?, indexes };
         let nonce = Nonce(self.providers().entropy.hex(8)?);
-        self.providers().repo.put(&write, Expected::Version(row.version), &nonce).await?;
+        self.providers().repo.put(&write, Expected::Version(row.version), &nonce, Fence::NONE).await?;
         Ok(false)
     }
 }

@@ -1,8 +1,8 @@
 //! The platform: what must stand before stores are made.
 
 use super::Controller;
-use crate::operation::{OPEN, OperationDoc, OperationState, OperationView};
-use crate::record::{PLATFORM, PlatformRecord, decode};
+use crate::operation::{OPEN, OperationDoc, OperationState, OperationView, Step};
+use crate::record::{PLATFORM, PlatformRecord, Routing, decode};
 use crate::workflow::{EnsurePlatform, PlatformParams};
 use crate::{Code, Error, Json, OperationId, Page, Query, Result, Table};
 use serde::Serialize;
@@ -44,6 +44,9 @@ impl Controller {
     /// # Errors
     /// `primary_zone_missing`; `foreign_object` when a record or tunnel storex did not make is in the way; what Cloudflare and the repo answer. After
     /// an error everything this made is gone again.
+    ///
+    /// # Cancellation
+    /// Dropping the future stops the waiting. The operation it began goes on by itself; whether the platform stands is told by the next call.
     pub async fn ensure_platform(&self, router: &str) -> Result<()> {
         let outcome = self.ensure(router).await;
         self.set_readiness(match &outcome {
@@ -58,6 +61,9 @@ impl Controller {
     ///
     /// # Errors
     /// What the repo answers.
+    ///
+    /// # Cancellation
+    /// Reads only: safe to drop at any moment.
     pub async fn adopt_platform(&self) -> Result<bool> {
         let stands = self.platform_record().await?.is_some();
         self.set_readiness(if stands {
@@ -87,8 +93,8 @@ impl Controller {
         }
     }
 
-    async fn ensure(&self, router: &str) -> Result<()> {
-        self.finish_interrupted().await?;
+    /// What the platform is made from, and the steps.
+    pub(super) async fn plan_of_platform(&self, router: &str) -> Result<(PlatformParams, Vec<Step>)> {
         let settings = self.settings();
         let before = self.platform_record().await?;
         if let Some(before) = &before
@@ -98,18 +104,36 @@ impl Controller {
                 format!("this installation stands on {}; it cannot move to {}", before.primary_domain, settings.primary_domain);
             return Err(Error::new(Code::Unusable, why));
         }
+        self.check_routing(before.as_ref()).await?;
+        let direct = settings.routing == Routing::Direct;
         let params = PlatformParams {
             primary_domain: settings.primary_domain.clone(),
             tunnel_name: settings.tunnel_name.clone(),
             router: router.to_owned(),
+            routing: settings.routing,
+            direct_host: direct.then(|| settings.host.clone()),
+            custom_hostnames: settings.serves_custom_hostnames(),
+            policy: self.providers().edge.as_ref().map(|_| settings.primary_policy.clone()).unwrap_or_default(),
             before,
         };
-        let doc = self.document(FLOW, "platform", Json::of(&params)?, EnsurePlatform::steps(&params)?)?;
+        let steps = EnsurePlatform::steps(&params)?;
+        Ok((params, steps))
+    }
+
+    async fn ensure(&self, router: &str) -> Result<()> {
+        self.finish_interrupted().await?;
+        let (params, steps) = self.plan_of_platform(router).await?;
+        let doc = self.document(FLOW, "platform", Json::of(&params)?, steps)?;
         let id = doc.id.clone();
         self.start(doc).await?;
-        let view: OperationView = self.wait_operation(&id, settings.operation_limit * 2).await?;
+        let view: OperationView = self.wait_operation(&id, self.settings().operation_limit * 2).await?;
         match (view.state, view.error) {
-            (OperationState::Succeeded, _) => Ok(()),
+            (OperationState::Succeeded, _) => {
+                if let Some(platform) = self.platform_record().await? {
+                    self.refresh_shadows(&platform).await;
+                }
+                Ok(())
+            }
             (_, Some(error)) => Err(error.into()),
             (state, None) => {
                 Err(Error::new(Code::Timeout, format!("the platform does not stand yet: operation {id} is {state:?}")))
@@ -117,7 +141,24 @@ impl Controller {
         }
     }
 
-    async fn platform_record(&self) -> Result<Option<PlatformRecord>> {
+    /// Direct routing leads to one host, and to no store that was made without a rule of its own.
+    async fn check_routing(&self, before: Option<&PlatformRecord>) -> Result<()> {
+        let settings = self.settings();
+        let Some(before) = before.filter(|_| settings.routing == Routing::Direct) else { return Ok(()) };
+        if let Some(host) = before.direct_host.as_ref().filter(|host| **host != settings.host) {
+            let why =
+                format!("direct routing serves one host only: the stores run on {host}, new ones would run on {}", settings.host);
+            return Err(Error::new(Code::Unusable, why));
+        }
+        let stores = self.providers().repo.list(Table::Stores, &Query::All, &Page::first(1)).await?;
+        if before.routing != Routing::Direct && !stores.rows.is_empty() {
+            let why = "this installation has stores that are reached through the router: it cannot change to direct routing";
+            return Err(Error::new(Code::Unusable, why));
+        }
+        Ok(())
+    }
+
+    pub(super) async fn platform_record(&self) -> Result<Option<PlatformRecord>> {
         let row = self.providers().repo.get(Table::Platform, PLATFORM).await?;
         row.as_ref().map(decode).transpose()
     }

@@ -1,6 +1,6 @@
 //! Reconcile: level-triggered, one operation for each store that drifted. A store whose repair cannot succeed delays no other.
 
-use super::{Controller, Drift, DriftQuery};
+use super::{Controller, Drift, DriftQuery, OperationHandle};
 use crate::operation::{OperationDoc, OperationState};
 use crate::record::{StoreRecord, StoreState, decode};
 use crate::resource::{DriftAction, DriftState, edge_reads};
@@ -65,7 +65,7 @@ pub struct ReconcileReport {
     pub checked: usize,
     /// What was found.
     pub drift: Vec<Drift>,
-    /// The operations begun, one for each store that drifted.
+    /// The operations begun, one for each store that drifted. [`Controller::handles`] gives a handle of each.
     pub operations: Vec<OperationId>,
     /// What was not done and why.
     pub held_back: Vec<String>,
@@ -124,6 +124,11 @@ impl Controller {
         Ok(answer)
     }
 
+    /// Handles of the operations a reconcile has begun, in its order.
+    pub fn handles(&self, report: &ReconcileReport) -> Vec<OperationHandle> {
+        report.operations.iter().map(|id| self.handle(id)).collect()
+    }
+
     async fn begin_repair(&self, store: Option<StoreId>) -> Result<OperationId> {
         let label = store.as_ref().map_or("platform", |store| store.username().as_str()).to_owned();
         let turn = store.as_ref().map_or_else(|| "platform".to_owned(), ToString::to_string);
@@ -131,7 +136,7 @@ impl Controller {
         self.begin_unplanned("reconcile", &label, params, turn).await
     }
 
-    async fn begin_unplanned(&self, flow: &str, label: &str, params: Json, turn: String) -> Result<OperationId> {
+    pub(super) async fn begin_unplanned(&self, flow: &str, label: &str, params: Json, turn: String) -> Result<OperationId> {
         let mut doc: OperationDoc = self.document(flow, label, params, Vec::new())?;
         doc.planned = false;
         doc.turn = Some(turn);
@@ -212,7 +217,7 @@ impl Controller {
     async fn sweep(&self) -> Result<()> {
         self.leave_safe_mode(false).await?;
         // The platform and the hosts, and no store: those come one by one.
-        let query = DriftQuery { page_token: None, limit: 1, store: None };
+        let query = DriftQuery::page(None, 1);
         self.reconcile(&ReconcileOptions::of(query)).await?;
         let mut page = Page::first(PAGE);
         loop {
@@ -232,19 +237,25 @@ impl Controller {
 
     async fn sweep_store(&self, store: &StoreRecord) {
         let id = &store.store_id;
+        let listed = match self.listing_for(store).await {
+            Ok((_, calls)) => calls,
+            Err(error) => return tracing::warn!(store = %id, %error, "the store could not be looked at"),
+        };
         match self.mend(id).await {
             Ok(()) => {}
             Err(error) if error.code() == Code::NotFound => {}
             Err(error) => tracing::warn!(store = %id, %error, "the store could not be looked at"),
         }
-        let pause = EDGE_PAUSE.saturating_mul(u32::try_from(edge_reads(&store.resources)).unwrap_or(u32::MAX));
+        let calls = edge_reads(&store.resources) + listed;
+        let pause = EDGE_PAUSE.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX));
         if !pause.is_zero() {
             self.providers().clock.sleep(pause).await;
         }
     }
 
     async fn mend(&self, id: &StoreId) -> Result<()> {
-        let report = self.reconcile(&ReconcileOptions::of(DriftQuery::of_store(id.clone()))).await?;
+        let report =
+            self.reconcile(&ReconcileOptions::of(DriftQuery { listed: true, ..DriftQuery::of_store(id.clone()) })).await?;
         for drift in &report.drift {
             tracing::warn!(store = %id, resource = %drift.resource, state = ?drift.state, detail = %drift.detail, "drift");
         }

@@ -1,7 +1,7 @@
 //! The request to create a store, read from JSON in one place for every door.
 
 use crate::record::StoreDetails;
-use crate::{Code, Email, Error, Hostname, Result, Username};
+use crate::{Code, DomainStrategy, Email, Error, Hostname, Result, Username};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -15,6 +15,12 @@ pub struct CreateStoreRequest {
     pub domain: Option<Hostname>,
     /// Who owns it.
     pub details: StoreDetails,
+    /// How the domain reaches the tunnel; none is the platform's default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain_strategy: Option<DomainStrategy>,
+    /// The DNS host of the domain flattens aliases at its apex, so that the apex can be a custom hostname.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub apex_flattening: bool,
 }
 
 /// Longest text of the free fields, in characters.
@@ -30,10 +36,18 @@ impl CreateStoreRequest {
         if let Some(plan) = &details.plan {
             check_text("/storeDetails/plan", plan)?;
         }
-        Ok(Self { username, domain, details })
+        Ok(Self { username, domain, details, domain_strategy: None, apex_flattening: false })
     }
 
-    /// Reads the specification's JSON: `username`, `storeDetails.owner` and `storeDetails.email`, optionally `domain` and `storeDetails.plan`.
+    /// The same with this strategy for its domain.
+    #[must_use]
+    pub fn with_strategy(mut self, strategy: DomainStrategy) -> Self {
+        self.domain_strategy = Some(strategy);
+        self
+    }
+
+    /// Reads the specification's JSON: `username`, `storeDetails.owner` and `storeDetails.email`, optionally `domain` and `storeDetails.plan`;
+    /// beyond it `domain_strategy` (`zone`, `custom_hostname`) and `apex_flattening`, which are about the domain.
     ///
     /// ```
     /// use storex_core::CreateStoreRequest;
@@ -51,9 +65,17 @@ impl CreateStoreRequest {
     /// the JSON pointer of the field.
     pub fn from_json(body: &Value) -> Result<Self> {
         let body = object(body, "")?;
-        known_keys(body, "", &["username", "domain", "storeDetails"])?;
+        known_keys(body, "", &["username", "domain", "domain_strategy", "apex_flattening", "storeDetails"])?;
         let username = required(body, "", "username")?.parse()?;
         let domain = optional(body, "", "domain")?.map(str::parse).transpose()?;
+        let strategy = optional(body, "", "domain_strategy")?.map(str::parse::<DomainStrategy>).transpose()?;
+        let flattening = flag(body, "apex_flattening")?;
+        let about_the_domain = [("domain_strategy", strategy.is_some()), ("apex_flattening", flattening)];
+        if let Some((key, _)) = about_the_domain.iter().find(|(_, given)| *given && domain.is_none()) {
+            return Err(
+                Error::new(Code::InvalidField, "the field is about a domain, and none is sent").pointer(format!("/{key}"))
+            );
+        }
         let details = body.get("storeDetails").ok_or_else(|| missing("/storeDetails"))?;
         let details = object(details, "/storeDetails")?;
         known_keys(details, "/storeDetails", &["owner", "email", "plan"])?;
@@ -62,7 +84,8 @@ impl CreateStoreRequest {
             email: required(details, "/storeDetails", "email")?.parse::<Email>()?,
             plan: optional(details, "/storeDetails", "plan")?.map(str::to_owned),
         };
-        Self::new(username, domain, details)
+        let request = Self::new(username, domain, details)?;
+        Ok(Self { domain_strategy: strategy, apex_flattening: flattening, ..request })
     }
 }
 
@@ -100,6 +123,17 @@ fn optional<'a>(object: &'a Map<String, Value>, parent: &str, key: &str) -> Resu
         Some(Value::String(text)) => Ok(Some(text)),
         Some(other) => {
             Err(Error::new(Code::InvalidField, format!("expected text, got {}", kind(other))).pointer(format!("{parent}/{key}")))
+        }
+    }
+}
+
+fn flag(object: &Map<String, Value>, key: &str) -> Result<bool> {
+    match object.get(key) {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(flag)) => Ok(*flag),
+        Some(other) => {
+            let why = format!("expected a boolean, got {}", kind(other));
+            Err(Error::new(Code::InvalidField, why).pointer(format!("/{key}")))
         }
     }
 }
@@ -165,11 +199,45 @@ mod tests {
             ),
             (json!({ "username": "a", "domain": "*.a.com", "storeDetails": details }), Code::InvalidDomain, "/domain"),
             (json!({ "username": "A", "storeDetails": details }), Code::InvalidUsername, "/username"),
+            (
+                json!({ "username": "a", "domain": "a.com", "domain_strategy": "dns", "storeDetails": details }),
+                Code::InvalidField,
+                "/domain_strategy",
+            ),
+            (
+                json!({ "username": "a", "domain": "a.com", "apex_flattening": "yes", "storeDetails": details }),
+                Code::InvalidField,
+                "/apex_flattening",
+            ),
+            (
+                json!({ "username": "a", "domain_strategy": "zone", "storeDetails": details }),
+                Code::InvalidField,
+                "/domain_strategy",
+            ),
+            (
+                json!({ "username": "a", "apex_flattening": true, "storeDetails": details }),
+                Code::InvalidField,
+                "/apex_flattening",
+            ),
         ];
         for (body, code, pointer) in cases {
             let error = CreateStoreRequest::from_json(&body).expect_err(&body.to_string());
             assert_eq!((error.code(), error.pointer_str()), (code, Some(pointer)), "{body}");
         }
+    }
+
+    #[test]
+    fn the_strategy_and_what_the_dns_host_can_do_are_read() {
+        let details = json!({ "owner": "O", "email": "o@example.com" });
+        let body = json!({ "username": "a", "domain": "a.com", "domain_strategy": "custom_hostname", "apex_flattening": true,
+            "storeDetails": details });
+        let request = CreateStoreRequest::from_json(&body).unwrap();
+        assert_eq!((request.domain_strategy, request.apex_flattening), (Some(DomainStrategy::CustomHostname), true));
+        let plain = json!({ "username": "a", "domain": "a.com", "domain_strategy": null, "storeDetails": details });
+        let request = CreateStoreRequest::from_json(&plain).unwrap();
+        assert_eq!((request.domain_strategy, request.apex_flattening), (None, false));
+        let text = serde_json::to_string(&request).unwrap();
+        assert!(!text.contains("strategy") && !text.contains("apex"), "a key of before names the same request: {text}");
     }
 
     #[test]

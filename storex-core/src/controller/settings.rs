@@ -1,6 +1,8 @@
 //! What a controller is told once.
 
-use crate::{HostId, Hostname};
+use crate::policy::ZonePolicy;
+use crate::record::Routing;
+use crate::{DomainStrategy, HostId, Hostname, ValidationMethod};
 use std::time::Duration;
 
 /// Settings of a controller. Every limit has a default that fits production; tests use shorter ones.
@@ -11,8 +13,23 @@ pub struct Settings {
     pub primary_domain: Hostname,
     /// Name of the platform's tunnel. Default `storex-main-tunnel`.
     pub tunnel_name: String,
+    /// How requests come from the tunnel to a store. Default [`Routing::Router`].
+    pub routing: Routing,
+    /// Shortest time between two writes of the tunnel's document where routing is direct; all changes within it are one write. Default 2 s.
+    pub tunnel_window: Duration,
     /// Host new stores are placed on. Default `local`.
     pub host: HostId,
+    /// How custom domains reach the tunnel when a request does not say. Default `zone`.
+    pub domain_strategy: DomainStrategy,
+    /// Makes the platform ready for custom hostnames also when `zone` is the default strategy. Default false.
+    pub custom_hostnames: bool,
+    /// How certificates of custom hostnames are validated. Default by a page, which the edge serves.
+    pub hostname_validation: ValidationMethod,
+    /// The Cloudflare plan has addresses for the apex of a custom hostname (Enterprise). Default false.
+    pub apex_proxying: bool,
+    /// A zone of a custom domain that the account has already is used as it is: only our own records in it are ours, and it is never removed.
+    /// Default false: such a domain is refused.
+    pub adopt_zones: bool,
     /// Hard limit of one effect. Default 30 s.
     pub effect_limit: Duration,
     /// Time after which a create that has not succeeded turns back. Default 15 min.
@@ -29,6 +46,10 @@ pub struct Settings {
     pub first_pause: Duration,
     /// Longest pause. Default 60 s.
     pub longest_pause: Duration,
+    /// What the zone of a custom domain does with requests. Default [`ZonePolicy::standard`].
+    pub zone_policy: ZonePolicy,
+    /// What the primary zone is made to do with requests; what it does not name is never changed there. Default [`ZonePolicy::none`].
+    pub primary_policy: ZonePolicy,
     /// Tries of a step before an operation that can turn back does. Default 6.
     pub tries: u32,
 }
@@ -39,7 +60,14 @@ impl Settings {
         Self {
             primary_domain,
             tunnel_name: "storex-main-tunnel".to_owned(),
+            routing: Routing::Router,
+            tunnel_window: Duration::from_secs(2),
             host: HostId::local(),
+            domain_strategy: DomainStrategy::Zone,
+            custom_hostnames: false,
+            hostname_validation: ValidationMethod::Http,
+            apex_proxying: false,
+            adopt_zones: false,
             effect_limit: Duration::from_secs(30),
             operation_limit: Duration::from_mins(15),
             answer_limit: Duration::from_secs(10),
@@ -48,7 +76,14 @@ impl Settings {
             lease: Duration::from_secs(15),
             first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_mins(1),
+            zone_policy: ZonePolicy::standard(),
+            primary_policy: ZonePolicy::none(),
             tries: 6,
         }
+    }
+
+    /// Whether the platform is made ready for custom hostnames.
+    pub fn serves_custom_hostnames(&self) -> bool {
+        self.custom_hostnames || self.domain_strategy == DomainStrategy::CustomHostname
     }
 }

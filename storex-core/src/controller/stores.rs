@@ -1,13 +1,16 @@
 //! Creating, showing, listing and deleting stores.
 
 use super::{
-    Accepted, ConfigurationView, Controller, CreateStoreRequest, DomainsView, RequestOptions, StoreCreated, StoreList, StoreView,
+    Accepted, ConfigurationView, Controller, CreateStoreRequest, DomainsView, OperationHandle, RequestOptions, StoreCreated,
+    StoreList, StoreView,
 };
 use crate::operation::{Direction, OperationDoc, Step, StepState};
-use crate::record::{DomainRecord, StoreRecord, StoreState, decode};
-use crate::resource::{Claimed, ResourceKind};
-use crate::workflow::{Candidates, CreateParams, CreateStore, DeleteParams};
-use crate::{Code, EntropyExt, Error, Hostname, Json, OperationId, Page, Query, Result, StoreDigits, StoreId, Table, ZoneFacts};
+use crate::record::{DomainRecord, PlatformRecord, Routing, StoreRecord, StoreState, decode};
+use crate::resource::{Claimed, RecordRow, ResourceKind};
+use crate::workflow::{Candidates, CreateParams, CreateStore, DeleteParams, DomainPlan, target_of};
+use crate::{
+    Code, DomainStrategy, EntropyExt, Error, Hostname, Json, OperationId, Page, Query, Result, StoreDigits, StoreId, Table,
+};
 
 /// Store numbers tried for a new store: digits, and how many of that width.
 const DIGITS_TRIED: [(u32, usize); 4] = [(5, 1), (6, 2), (7, 4), (9, 8)];
@@ -21,11 +24,13 @@ impl Controller {
     /// (or the time for that is over); the operation goes on by itself.
     ///
     /// # Errors
-    /// `username_taken`, `domain_taken`, `zone_exists`, `invalid_domain`, `platform_not_ready`; when the operation fails before the answer, its error.
+    /// `username_taken`, `domain_taken`, `zone_exists`, `invalid_domain`, `platform_not_ready`; `foreign_object` when a record keeps the wildcard from
+    /// answering for the system name; when the operation fails before the answer, its error.
     ///
     /// # Cancellation
-    /// Dropping the future after the operation began does not stop it.
-    pub async fn create_store(&self, request: &CreateStoreRequest) -> Result<(StoreCreated, OperationId)> {
+    /// Dropping the future leaves the operation begun or not begun; one that was begun goes on, at the latest with the next pass of
+    /// [`Controller::run_recovery`].
+    pub async fn create_store(&self, request: &CreateStoreRequest) -> Result<(StoreCreated, OperationHandle)> {
         let accepted = self.create_store_with(request, &RequestOptions::default()).await?;
         Ok((accepted.answer, accepted.operation))
     }
@@ -42,9 +47,7 @@ impl Controller {
         request: &CreateStoreRequest,
         options: &RequestOptions,
     ) -> Result<Accepted<StoreCreated>> {
-        if let Some(domain) = &request.domain {
-            domain.check_custom_domain(&self.settings().primary_domain)?;
-        }
+        self.check_domain(request)?;
         let reserved = self.reserve("create_store", request, options).await?;
         let operation = reserved.id.clone();
         let mut replayed = reserved.begun;
@@ -53,7 +56,8 @@ impl Controller {
             let doc = self.document("create_store", params.username.as_str(), Json::of(&params)?, steps)?;
             replayed = !self.begin(reserved, doc).await?;
         }
-        Ok(Accepted { answer: self.answer(&operation).await?, operation, replayed })
+        let answer = self.answer(&operation).await?;
+        Ok(Accepted { answer, operation: OperationHandle::new(self.clone(), operation), replayed })
     }
 
     /// What a store is created from, and the steps.
@@ -62,19 +66,70 @@ impl Controller {
         let settings = self.settings();
         let candidates =
             Candidates { digits: self.digits_to_try()?, ports: self.providers().host(&settings.host)?.facts().await?.free_ports };
+        let domain_plan = match &request.domain {
+            Some(name) => self.domain_plan(request, name, &platform).await?,
+            None => DomainPlan::default(),
+        };
         let params = CreateParams {
             username: request.username.clone(),
             domain: request.domain.clone(),
+            domain_plan,
             details: request.details.clone(),
             system: settings.primary_domain.below(request.username.as_str())?,
             tunnel_target: platform.tunnel.id.dns_target(),
+            policy: self.providers().edge.as_ref().map(|_| settings.zone_policy.clone()).unwrap_or_default(),
             host: settings.host.clone(),
+            direct: (platform.routing == Routing::Direct).then(|| platform.tunnel.id.clone()),
         };
+        if let Some(host) = platform.direct_host.as_ref().filter(|host| **host != settings.host) {
+            let why = format!("direct routing serves one host only, {host}");
+            return Err(Error::new(Code::Unsupported, why).with("host", &settings.host));
+        }
+        self.check_shadow(&platform, &params.system).await?;
         if candidates.ports.is_empty() {
             return Err(Error::new(Code::Exhausted, "no port of the host's range is free").with("host", &settings.host));
         }
         let steps = CreateStore::steps(&params, &candidates)?;
         Ok((params, steps))
+    }
+
+    fn strategy(&self, request: &CreateStoreRequest) -> DomainStrategy {
+        request.domain_strategy.unwrap_or(self.settings().domain_strategy)
+    }
+
+    /// Whether the domain can be what the request asks for, as far as its name tells.
+    ///
+    /// # Errors
+    /// `invalid_domain`; `unsupported` when the platform is not ready for custom hostnames.
+    pub(super) fn check_domain(&self, request: &CreateStoreRequest) -> Result<()> {
+        let (Some(domain), settings) = (&request.domain, self.settings()) else { return Ok(()) };
+        match self.strategy(request) {
+            DomainStrategy::Zone => domain.check_custom_domain(&settings.primary_domain),
+            DomainStrategy::CustomHostname if settings.serves_custom_hostnames() => {
+                let apex = settings.apex_proxying || request.apex_flattening;
+                domain.check_custom_hostname(&settings.primary_domain, apex)
+            }
+            DomainStrategy::CustomHostname => {
+                let why =
+                    "this platform is not ready for custom hostnames; start its controller with --custom-hostnames, or use zone";
+                Err(Error::new(Code::Unsupported, why).pointer("/domain_strategy"))
+            }
+        }
+    }
+
+    /// How the domain reaches the tunnel. A zone the account has already is used when the operator allows that; else it is found in the way later.
+    async fn domain_plan(&self, request: &CreateStoreRequest, name: &Hostname, platform: &PlatformRecord) -> Result<DomainPlan> {
+        let settings = self.settings();
+        if self.strategy(request) == DomainStrategy::Zone {
+            let adopted = settings.adopt_zones && self.providers().domains.find_zone(name).await?.is_some();
+            return Ok(if adopted { DomainPlan::ReferenceZone } else { DomainPlan::Zone });
+        }
+        if platform.fallback.is_none() {
+            let why = "the platform's fallback origin does not stand yet: ensure the platform again";
+            return Err(Error::new(Code::PlatformNotReady, why));
+        }
+        let proof = format!("storex-domain-verification={}", self.providers().entropy.hex(16)?);
+        Ok(DomainPlan::CustomHostname { proof, target: target_of(&settings.primary_domain)? })
     }
 
     /// Numbers to try, in order. One try at five digits: once half of them are in use, most new stores get six, and so on.
@@ -119,12 +174,12 @@ impl Controller {
         }
         let digits = digits(&doc)
             .ok_or_else(|| Error::new(Code::Timeout, "the store's names could not be claimed in time").with("operation", id))?;
-        let nameservers = zone(&doc).map(|zone| zone.name_servers).unwrap_or_default();
+        let domain = params.domain.as_ref().and_then(|name| domain(&doc, name));
         Ok(StoreCreated {
             status: "success".to_owned(),
             store_id: StoreId::new(params.username, digits.parse()?),
             domains: DomainsView { system: params.system.clone(), custom: params.domain.clone() },
-            configuration: ConfigurationView::of(params.domain.is_some(), nameservers, true),
+            configuration: ConfigurationView::of(params.domain.is_some(), domain.as_ref()),
         })
     }
 
@@ -132,6 +187,9 @@ impl Controller {
     ///
     /// # Errors
     /// `not_found`; what the repo answers.
+    ///
+    /// # Cancellation
+    /// Reads only: safe to drop at any moment.
     pub async fn get_store(&self, id: &StoreId) -> Result<StoreView> {
         let (store, _) = self.store(id).await?;
         self.view(store).await
@@ -143,7 +201,7 @@ impl Controller {
             None => None,
         };
         let domain = domain.as_ref().map(decode::<DomainRecord>).transpose()?;
-        Ok(StoreView::of(store, domain))
+        Ok(StoreView::of(store, domain.as_ref()))
     }
 
     pub(super) async fn store(&self, id: &StoreId) -> Result<(StoreRecord, u64)> {
@@ -156,6 +214,9 @@ impl Controller {
     ///
     /// # Errors
     /// `invalid_field` for a token this did not give; what the repo answers.
+    ///
+    /// # Cancellation
+    /// Reads only: safe to drop at any moment.
     pub async fn list_stores(&self, size: usize, token: Option<&str>) -> Result<StoreList> {
         let limit = if size == 0 { USUAL_PAGE } else { size.min(LARGEST_PAGE) };
         let page = Page { after: token.filter(|token| !token.is_empty()).map(str::to_owned), limit };
@@ -172,7 +233,10 @@ impl Controller {
     ///
     /// # Errors
     /// `not_found`; `operation_in_progress` while the store is being made.
-    pub async fn delete_store(&self, id: &StoreId) -> Result<OperationId> {
+    ///
+    /// # Cancellation
+    /// As [`Controller::create_store`].
+    pub async fn delete_store(&self, id: &StoreId) -> Result<OperationHandle> {
         self.delete_store_with(id, &RequestOptions::default()).await.map(|accepted| accepted.operation)
     }
 
@@ -180,6 +244,9 @@ impl Controller {
     ///
     /// # Errors
     /// As [`Controller::delete_store`]; `idempotency_key_reused` when the key was used for another request.
+    ///
+    /// # Cancellation
+    /// As [`Controller::create_store`].
     pub async fn delete_store_with(&self, id: &StoreId, options: &RequestOptions) -> Result<Accepted<()>> {
         let reserved = self.reserve("delete_store", id, options).await?;
         let mut operation = reserved.id.clone();
@@ -202,7 +269,7 @@ impl Controller {
                 }
             }
         }
-        Ok(Accepted { answer: (), operation, replayed })
+        Ok(Accepted { answer: (), operation: OperationHandle::new(self.clone(), operation), replayed })
     }
 }
 
@@ -224,10 +291,11 @@ fn recorded(doc: &OperationDoc, name: &Hostname) -> bool {
     doc.steps.iter().any(|step| step.key.name == key && step.is_settled())
 }
 
-/// The zone, once it is made.
-fn zone(doc: &OperationDoc) -> Option<ZoneFacts> {
-    let step = doc.steps.iter().find(|step| step.key.kind == ResourceKind::Zone && step.state == StepState::Done)?;
-    step.found.as_ref()?.read().ok()
+/// The custom domain's document, once it is written.
+fn domain(doc: &OperationDoc, name: &Hostname) -> Option<DomainRecord> {
+    let key = format!("{}/{name}", Table::Domains);
+    let step = doc.steps.iter().find(|step| step.key.name == key && step.state == StepState::Done)?;
+    step.intent.as_ref()?.spec.read::<RecordRow>().ok()?.body.read().ok()
 }
 
 fn digits(doc: &OperationDoc) -> Option<String> {

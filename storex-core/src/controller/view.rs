@@ -28,7 +28,8 @@ pub enum ConfigurationStatus {
 /// What is left to do for the store's domains.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigurationView {
-    /// Name servers the registrar of the custom domain must name; empty until they are known and for a store without one.
+    /// Name servers the registrar of the custom domain must name; empty until they are known, for a custom hostname and for a store without a
+    /// custom domain.
     pub nameservers: Vec<String>,
     /// Where it is.
     pub status: ConfigurationStatus,
@@ -37,13 +38,18 @@ pub struct ConfigurationView {
 }
 
 impl ConfigurationView {
-    /// From what is known of the custom domain; `None` for a store without one.
-    pub(crate) fn of(custom: bool, nameservers: Vec<String>, waits: bool) -> Self {
-        if !custom || !waits {
+    /// From what is known of the custom domain; `custom` is false for a store without one.
+    pub(crate) fn of(custom: bool, domain: Option<&DomainRecord>) -> Self {
+        let nameservers = domain.map(|domain| domain.name_servers.clone()).unwrap_or_default();
+        if !custom || domain.is_some_and(|domain| domain.waits_on.is_none()) {
             return Self { nameservers, status: ConfigurationStatus::Active, next_steps: Vec::new() };
         }
-        let first = if nameservers.is_empty() { "Wait for the assigned nameservers" } else { "Update domain nameservers" };
-        let next_steps = [first, "Wait for DNS propagation", "Verify domain ownership"].map(str::to_owned).to_vec();
+        let unknown = || {
+            ["Wait for the assigned nameservers", "Wait for DNS propagation", "Verify domain ownership"]
+                .map(str::to_owned)
+                .to_vec()
+        };
+        let next_steps = domain.map_or_else(unknown, DomainRecord::next_steps);
         Self { nameservers, status: ConfigurationStatus::Configuring, next_steps }
     }
 }
@@ -83,17 +89,15 @@ pub struct StoreView {
 }
 
 impl StoreView {
-    pub(crate) fn of(store: StoreRecord, domain: Option<DomainRecord>) -> Self {
+    pub(crate) fn of(store: StoreRecord, domain: Option<&DomainRecord>) -> Self {
         let username = store.store_id.username().clone();
         let custom = store.domains.custom.is_some();
-        let waits = domain.as_ref().is_none_or(|domain| domain.waits_on.is_some());
-        let nameservers = domain.map(|domain| domain.name_servers).unwrap_or_default();
         Self {
             created: StoreCreated {
                 status: "success".to_owned(),
                 store_id: store.store_id,
                 domains: DomainsView { system: store.domains.system, custom: store.domains.custom },
-                configuration: ConfigurationView::of(custom, nameservers, waits),
+                configuration: ConfigurationView::of(custom, domain),
             },
             username,
             state: store.state,

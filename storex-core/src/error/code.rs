@@ -93,7 +93,9 @@ codes! {
     OperationInProgress = "operation_in_progress", Conflict, 409, 5, "Another operation on this store is going on", "Wait for the operation named in the message, then try again.";
     VersionConflict = "version_conflict", Conflict, 409, 5, "The document changed meanwhile", "Read it again and repeat the change.";
     StaleEpoch = "stale_epoch", Conflict, 409, 5, "A newer controller has taken over", "Nothing to do: the newer controller carries on.";
+    LeaseExpired = "lease_expired", Unavailable, 503, 7, "A write came after the end of its lease", "Nothing to do: the lease is taken anew, or another controller carries on.";
     Exhausted = "exhausted", Conflict, 409, 5, "No free value is left to claim", "Widen the range named in the message.";
+    Quota = "quota", Conflict, 409, 5, "A quota of the provider's plan is used up", "Do what the message says: remove what is not needed, or move to a larger plan.";
     PortBusy = "port_busy", Conflict, 409, 5, "A port is in use", "Stop the program that holds the port, or choose another one.";
     DirectoryBusy = "directory_busy", Conflict, 409, 5, "Another storex runs on this directory", "Stop it first, or choose another directory.";
     RateLimited = "rate_limited", RateLimited, 503, 7, "A dependency asked to slow down", "Nothing to do: storex retries at the time it was given.";
@@ -114,6 +116,7 @@ codes! {
     Cancelled = "cancelled", Conflict, 409, 10, "The operation was cancelled", "Nothing to do: everything it made was removed.";
     PastPointOfNoReturn = "past_point_of_no_return", Conflict, 409, 5, "The operation can no longer be cancelled", "Wait until it ends.";
     IdempotencyKeyReused = "idempotency_key_reused", Invalid, 422, 6, "The Idempotency-Key was used for another request", "Send a new key for a new request, or the same request for the same key.";
+    ForceRequired = "force_required", Conflict, 409, 5, "It would interrupt the store", "Read what would happen in the message; to have it done all the same, send force.";
     SafeMode = "safe_mode", Conflict, 409, 5, "The documents are older than the world they describe", "Compare the drift report with the world, then reconcile with accept_restore.";
     RolledBack = "rolled_back", Conflict, 409, 10, "The operation failed and everything it made was removed", "See the operation's error.";
     Poisoned = "poisoned", Internal, 500, 11, "The operation cannot go on without an operator", "See the operation's evidence, mend the cause, then retry it.";

@@ -2,7 +2,7 @@
 
 use crate::record::sortable;
 use crate::resource::ResourceKey;
-use crate::{ErrorRecord, Json, OperationId};
+use crate::{Error, ErrorRecord, Json, OperationId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -138,10 +138,10 @@ pub struct Step {
     /// What stands since it is done, or what is to be removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<Json>,
-    /// True when an effect may have happened without our knowing.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub doubted: bool,
-    /// Until when an effect whose answer was lost can still appear; none when the other side refuses late effects.
+    /// Effects that may have happened without our knowing.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub doubts: u32,
+    /// Until when one of them can still appear; none when the other side refuses late effects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt_until: Option<Timestamp>,
     /// Tries in the current direction that did not succeed.
@@ -185,6 +185,11 @@ impl Step {
     /// True when there is nothing of it to undo.
     pub fn is_unmade(&self) -> bool {
         matches!(self.state, StepState::Pending | StepState::Skipped | StepState::Undone)
+    }
+
+    /// True when the refusal may come from an earlier effect of the step itself, whose answer was lost.
+    pub(super) fn may_be_in_its_own_way(&self, error: &Error) -> bool {
+        self.doubts > 0 && self.proof == Proof::Absence && error.code() == self.key.kind.conflict_code()
     }
 
     /// Takes up a step an operator was needed for.
@@ -247,6 +252,10 @@ pub struct OperationDoc {
     pub deadline: Timestamp,
 }
 
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 fn yes() -> bool {
     true
 }
@@ -283,10 +292,15 @@ impl OperationDoc {
 
     /// What stands at the resource, as the finished step that made it found it.
     pub fn found(&self, key: &ResourceKey) -> Option<&Json> {
-        self.steps
-            .iter()
-            .rev()
-            .find(|step| step.key == *key && step.state == StepState::Done)
-            .and_then(|step| step.found.as_ref())
+        self.made(key).and_then(|step| step.found.as_ref())
+    }
+
+    /// Until when another effect of the finished step that made the resource can still appear.
+    pub(crate) fn late_until(&self, key: &ResourceKey) -> Option<Timestamp> {
+        self.made(key).and_then(|step| step.doubt_until)
+    }
+
+    fn made(&self, key: &ResourceKey) -> Option<&Step> {
+        self.steps.iter().rev().find(|step| step.key == *key && step.state == StepState::Done)
     }
 }

@@ -3,8 +3,9 @@
 use super::health::Health;
 use super::run::Run;
 use super::{Decide, Flow, Journal, turn};
-use crate::resource::{Providers, Scene, implementation};
-use crate::{Code, EffectCx, EffectId, EntropyExt, Epoch, Error, InstanceId, Lease, Mark, OperationId, Result};
+use crate::resource::{Providers, Scene};
+use crate::{Code, EffectCx, EffectId, EntropyExt, Error, Grant, InstanceId, Lease, Mark, OperationId, Result};
+use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,15 +41,22 @@ pub(crate) struct Driver {
     pub(crate) health: Arc<Health>,
 }
 
+/// A lease this process has, and when it asked for it by its own clock: what is sent more than the lease's time later is sent without it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tenure {
+    pub(crate) grant: Grant,
+    pub(crate) asked: Timestamp,
+}
+
 impl Driver {
-    /// Drives the operation until it is at rest. The journal was read under the lease of this epoch: one read before may be long overtaken.
+    /// Drives the operation until it is at rest. The journal was read under this lease: one read before may be long overtaken.
     ///
     /// # Errors
     /// `version_conflict` and `stale_epoch` when another controller has taken over; what the repo answers when the journal cannot be written.
     ///
     /// # Cancellation
     /// Dropping the future is a crash: effects on their way are in doubt and the next driver looks for them.
-    pub(crate) async fn drive(&self, flow: Arc<dyn Flow>, journal: &mut Journal, epoch: Epoch) -> Result<()> {
+    pub(crate) async fn drive(&self, flow: Arc<dyn Flow>, journal: &mut Journal, tenure: Tenure) -> Result<()> {
         if journal.doc.flow_version != flow.version() {
             return Err(Error::new(
                 Code::Unsupported,
@@ -58,22 +66,21 @@ impl Driver {
         if journal.doc.is_over() {
             return self.close(flow.as_ref(), journal).await;
         }
-        journal.led = true;
-        let epoch = self.await_turn(journal, epoch).await?;
+        let tenure = self.await_turn(journal, tenure).await?;
         if !journal.doc.planned && journal.doc.cancelled_at.is_none() {
-            let scene = self.planning(flow.as_ref(), journal, epoch);
+            let scene = self.planning(flow.as_ref(), journal, tenure.grant);
             journal.doc.steps = flow.plan(&scene, &journal.doc).await?;
             journal.doc.planned = true;
             journal.save().await?;
         }
-        Run::new(self, Arc::clone(&flow), journal, epoch).run().await?;
+        Run::new(self, Arc::clone(&flow), journal, tenure).run().await?;
         self.close(flow.as_ref(), journal).await
     }
 
     /// Gives up the turn of an operation that has ended.
     async fn close(&self, flow: &dyn Flow, journal: &mut Journal) -> Result<()> {
         if journal.doc.turn.is_some() && (journal.doc.is_over() || flow.gives_way()) {
-            turn::give_up(self.providers.repo.as_ref(), &journal.doc).await?;
+            turn::give_up(self.providers.repo.as_ref(), &journal.doc, journal.fence).await?;
             journal.doc.turn = None;
             journal.save().await?;
         }
@@ -81,61 +88,49 @@ impl Driver {
     }
 
     /// Waits for the turn of an operation that takes one; a cancelled operation needs none.
-    async fn await_turn(&self, journal: &mut Journal, mut epoch: Epoch) -> Result<Epoch> {
+    async fn await_turn(&self, journal: &mut Journal, mut tenure: Tenure) -> Result<Tenure> {
         while journal.doc.cancelled_at.is_none() {
-            let Some(before) = turn::take(self.providers.repo.as_ref(), &journal.doc).await? else { break };
+            let Some(before) = turn::take(self.providers.repo.as_ref(), &journal.doc, tenure.grant.fence()).await? else { break };
             tracing::debug!(operation = %journal.doc.id, %before, "waits for its turn");
             let nudged = journal.nudged();
             tokio::select! {
+                biased;
                 () = nudged => {}
                 () = self.providers.clock.sleep(TURN_PAUSE) => {}
             }
-            epoch = self.lease(&journal.doc.id).await?;
+            tenure = self.lease(&journal.doc.id).await?;
+            journal.fence = tenure.grant.fence();
             journal.refresh().await?;
         }
-        Ok(epoch)
-    }
-
-    /// Takes back what an overtaken driver's last calls may have made after the operation was rolled back. Hosts refuse such calls by their epoch
-    /// and the edge is swept; names and documents have neither.
-    ///
-    /// # Errors
-    /// What the repo answers.
-    pub(crate) async fn retract(&self, flow: &dyn Flow, journal: &Journal) -> Result<()> {
-        let mut scene = self.planning(flow, journal, Epoch::default());
-        // Backwards: a document that came twice goes back the way it came.
-        for (index, step) in journal.doc.steps.iter().enumerate().rev() {
-            if let Some(intent) = &step.intent {
-                scene.cx.mark.effect = EffectId::of(&journal.doc.id, index, true);
-                implementation(step.key.kind).retract(&scene, &intent.spec, intent.from.as_ref()).await?;
-            }
-        }
-        Ok(())
+        Ok(tenure)
     }
 
     /// Takes or renews the lease of the operation.
-    pub(crate) async fn lease(&self, operation: &OperationId) -> Result<Epoch> {
+    pub(crate) async fn lease(&self, operation: &OperationId) -> Result<Tenure> {
         let lease = Lease { name: operation.to_string(), holder: self.holder.clone(), duration: self.pace.lease };
         let clock = &self.providers.clock;
         let mut asked = clock.now();
-        let mut epoch = self.providers.repo.acquire(&lease).await?;
+        let mut grant = self.providers.repo.acquire(&lease).await?;
         while clock.now() >= asked + self.pace.lease {
             // The answer came so late that the lease it grants is over.
             asked = clock.now();
-            epoch = self.providers.repo.acquire(&lease).await?;
+            grant = self.providers.repo.acquire(&lease).await?;
         }
-        epoch.ok_or_else(|| Error::new(Code::StaleEpoch, format!("another controller drives operation {operation}")))
+        let grant =
+            grant.ok_or_else(|| Error::new(Code::StaleEpoch, format!("another controller drives operation {operation}")))?;
+        Ok(Tenure { grant, asked })
     }
 
     /// Where a plan looks at the world. It changes nothing, so its effect is none of the steps'.
-    fn planning(&self, flow: &dyn Flow, journal: &Journal, epoch: Epoch) -> Scene {
+    fn planning(&self, flow: &dyn Flow, journal: &Journal, grant: Grant) -> Scene {
         let mark = Mark {
             instance: self.instance.clone(),
             subject: flow.subject(&journal.doc),
             effect: EffectId::of(&journal.doc.id, usize::MAX, false),
         };
         let deadline = self.providers.clock.now() + self.pace.effect_limit;
-        Scene { providers: self.providers.clone(), operation: journal.doc.id.clone(), cx: EffectCx { mark, epoch, deadline } }
+        let cx = EffectCx { mark, epoch: grant.epoch, deadline };
+        Scene { providers: self.providers.clone(), operation: journal.doc.id.clone(), cx, fence: grant.fence(), listed: None }
     }
 
     /// Full-jitter exponential backoff, or the delay the other side asked for.

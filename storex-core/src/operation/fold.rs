@@ -63,9 +63,9 @@ pub(super) fn apply(doc: &mut OperationDoc, facts: &mut Facts, step: &Move, now:
             let forward = doc.direction == Direction::Forward;
             if let Some(step) = doc.steps.get_mut(*index) {
                 if forward {
-                    // The effect in doubt has landed: nothing can appear any more.
-                    step.doubted = false;
-                    step.doubt_until = None;
+                    // One of the effects in doubt has landed. If it was the only one, nothing can appear any more.
+                    step.doubts = step.doubts.saturating_sub(1);
+                    step.doubt_until = step.doubt_until.filter(|_| step.doubts > 0);
                     done(step, found.clone(), now);
                 } else {
                     step.state = StepState::Undone;
@@ -191,9 +191,11 @@ fn failed(step: &mut Step, error: &Error, hint: &Hint) {
 fn effect_failed(step: &mut Step, facts: &mut Facts, index: usize, error: &Error, hint: &Hint) {
     failed(step, error, hint);
     if error.is_unclear() {
-        step.doubted = true;
+        step.doubts = step.doubts.saturating_add(1);
         step.doubt_until = step.doubt_until.max(hint.doubt_until);
-    } else if step.hopeless && !step.doubted {
+    } else if step.may_be_in_its_own_way(error) {
+        // What stands there may be an effect of ours whose answer was lost: a look tells.
+    } else if step.hopeless && step.doubts == 0 {
         // Proved to have had no effect, now and before: there is nothing to undo.
         step.state = StepState::Pending;
     } else {

@@ -1,7 +1,7 @@
 //! Writing operation documents by compare-and-swap, and telling those who watch.
 
 use super::{Direction, OperationDoc, Outcome};
-use crate::{Clock, Code, Error, Expected, Json, Nonce, OperationId, Result, RowWrite, StoreRepo, Table};
+use crate::{Clock, Code, Error, Expected, Fence, Grant, Json, Nonce, OperationId, Result, RowWrite, StoreRepo, Table};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -21,8 +21,8 @@ pub(crate) struct Journal {
     /// The document as it was last written.
     saved: Json,
     pub(crate) doc: OperationDoc,
-    /// True once the lease of the operation was held here.
-    pub(crate) led: bool,
+    /// The end of the lease under which it is written: whoever was overtaken writes nothing more.
+    pub(crate) fence: Fence,
     ears: Ears,
 }
 
@@ -45,18 +45,19 @@ impl Journal {
             version: 0,
             saved: Json::of(&doc)?,
             doc,
-            led: false,
+            fence: Fence::NONE,
             ears: Ears::default(),
         };
         journal.save().await
     }
 
-    /// Loads the journal of an operation.
+    /// Loads the journal of an operation, to be written under this lease.
     pub(crate) async fn load(
         repo: &Arc<dyn StoreRepo>,
         clock: &Arc<dyn Clock>,
         writer: &str,
         id: &OperationId,
+        grant: Grant,
         ears: Ears,
     ) -> Result<Self> {
         let row = repo.get(Table::Operations, id.as_str()).await?;
@@ -70,7 +71,7 @@ impl Journal {
             version: row.version,
             saved: Json::of(&doc)?,
             doc,
-            led: false,
+            fence: grant.fence(),
             ears,
         })
     }
@@ -79,20 +80,21 @@ impl Journal {
     /// meanwhile is taken over.
     ///
     /// # Errors
-    /// `version_conflict` when another driver has written meanwhile.
+    /// `version_conflict` when another driver has written meanwhile, `lease_expired` when one may have.
     pub(crate) async fn save(&mut self) -> Result<()> {
         let mut repeats = 0;
         loop {
             let write = self.row()?;
             let expected = if self.version == 0 { Expected::Absent } else { Expected::Version(self.version) };
             let nonce = Nonce(format!("{}.{}", self.writer, self.version));
-            match self.repo.put(&write, expected, &nonce).await {
+            match self.repo.put(&write, expected, &nonce, self.fence).await {
                 Ok(version) => {
                     self.version = version;
                     self.saved = write.body;
                     self.ears.watchers.send_replace(Some(Arc::new(self.doc.clone())));
                     return Ok(());
                 }
+                Err(error) if error.code() == Code::LeaseExpired => return Err(error),
                 Err(error) if (error.is_unclear() || error.is_transient()) && repeats < REPEATS => {
                     repeats += 1;
                     self.clock.sleep(REPEAT_PAUSE).await;

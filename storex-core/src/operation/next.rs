@@ -68,7 +68,9 @@ pub fn next(doc: &OperationDoc, facts: &Facts, now: Timestamp, flow: &dyn Flow) 
 
 fn forward(doc: &OperationDoc, facts: &Facts, now: Timestamp, flow: &dyn Flow) -> Vec<Move> {
     if let Some(error) = reason_to_stop(doc, now, flow) {
-        return vec![stop(flow, error)];
+        // Who needs an operator leaves nothing behind that could still appear: others go on meanwhile.
+        let late = doc.steps.iter().filter_map(|step| step.doubt_until).max().filter(|until| flow.forward_only() && *until > now);
+        return vec![late.map_or_else(|| stop(flow, error), Move::Wait)];
     }
     if doc.steps.iter().all(Step::is_settled) {
         return vec![Move::Finish(Outcome::Succeeded)];
@@ -198,7 +200,7 @@ fn unmake(index: usize, step: &Step, known: Option<&Known>) -> Move {
         if step.values().is_some_and(|values| values.from.is_some()) { Move::Revert(index) } else { Move::Remove(index) };
     match (step.state, known) {
         // Nothing was sent, or nothing of ours is there.
-        (StepState::Intent, Some(Known::Untouched)) if step.doubted => effect,
+        (StepState::Intent, Some(Known::Untouched)) if step.doubts > 0 => effect,
         (StepState::Intent, Some(Known::Untouched | Known::Seen(Seen::Absent | Seen::Foreign(_)))) => Move::Settle(index, None),
         (StepState::Intent, None) => Move::Look(index),
         _ => effect,

@@ -3,6 +3,7 @@
 use super::{Change, Intent, Step, StepState};
 use crate::Json;
 use crate::resource::ResourceKey;
+use jiff::Timestamp;
 
 /// A list of steps under construction. Steps are added in order and may depend on earlier ones only, so there are no cycles.
 #[derive(Debug, Default)]
@@ -34,7 +35,7 @@ impl Plan {
             given: None,
             intent: None,
             found: None,
-            doubted: false,
+            doubts: 0,
             doubt_until: None,
             failures: 0,
             failing_since: None,
@@ -80,6 +81,13 @@ impl Plan {
         step.given = Some(Intent { from: None, spec });
         step.found = found;
         self.last()
+    }
+
+    /// The step just added begins at this time at the earliest.
+    pub fn not_before(&mut self, at: Option<Timestamp>) {
+        if let Some(step) = self.steps.last_mut() {
+            step.retry_at = at;
+        }
     }
 
     /// Checks something, reading only; the flow resolves the values.

@@ -1,12 +1,12 @@
 //! One operation on its way: runs the enabled moves and folds their outcomes in one at a time.
 
-use super::driver::Driver;
+use super::driver::{Driver, Tenure};
 use super::fold::{self, Hint, Report};
 use super::health::Admission;
 use super::patience::{Stakes, is_last};
 use super::{Direction, Facts, Flow, Intent, Journal, Known, Move, OperationDoc, Step, StepState};
 use crate::resource::{Attempt, Pending, ResourceKey, ResourceKind, Scene, implementation};
-use crate::{Code, EffectCx, EffectId, Epoch, Error, Json, Mark, Result, remaining};
+use crate::{Code, EffectCx, EffectId, Error, Grant, Json, Mark, Result, remaining};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -23,16 +23,21 @@ pub(super) struct Run<'a> {
     journal: &'a mut Journal,
     facts: Facts,
     flight: Flight,
-    epoch: Epoch,
+    grant: Grant,
+    /// A third of the lease after it was asked for: from then on nothing is sent before it is renewed.
     renew_at: Timestamp,
+    /// The document has changed since it was last saved.
+    changed: bool,
 }
 
 impl<'a> Run<'a> {
     /// Takes the operation up where its document is.
-    pub(super) fn new(driver: &'a Driver, flow: Arc<dyn Flow>, journal: &'a mut Journal, epoch: Epoch) -> Self {
+    pub(super) fn new(driver: &'a Driver, flow: Arc<dyn Flow>, journal: &'a mut Journal, tenure: Tenure) -> Self {
         let now = driver.providers.clock.now();
-        let renew_at = now + driver.pace.lease / 3;
-        let mut run = Self { driver, flow, journal, facts: Facts::default(), flight: Flight::new(), epoch, renew_at };
+        let Tenure { grant, asked } = tenure;
+        let renew_at = asked + driver.pace.lease / 3;
+        let mut run =
+            Self { driver, flow, journal, facts: Facts::default(), flight: Flight::new(), grant, renew_at, changed: false };
         run.doubt_what_was_begun(now);
         run
     }
@@ -41,12 +46,14 @@ impl<'a> Run<'a> {
         self.driver.providers.clock.now()
     }
 
-    /// After a restart every step that began is in doubt, for as long as what was sent can still take effect.
+    /// After a restart every step that began is in doubt, for as long as what was sent can still take effect. The journal says so at once: an
+    /// operation that has nothing to do but wait is seen to be taken up.
     fn doubt_what_was_begun(&mut self, now: Timestamp) {
         let driver = self.driver;
         for step in self.journal.doc.steps.iter_mut().filter(|step| step.state == StepState::Intent) {
             let window = implementation(step.key.kind).late_effect_window(&driver.providers);
-            step.doubted = true;
+            step.doubts = step.doubts.saturating_add(1);
+            self.changed = true;
             if !window.is_zero() {
                 step.doubt_until = step.doubt_until.max(Some(now + driver.pace.effect_limit + window));
             }
@@ -55,13 +62,12 @@ impl<'a> Run<'a> {
 
     /// Runs until the operation is at rest.
     pub(super) async fn run(&mut self) -> Result<()> {
-        let mut changed = false;
         loop {
-            changed |= self.renew().await?;
-            let now = self.now();
+            let now = self.renew().await?;
             let (moves, journaled) = self.journal_moves(now);
-            if changed || journaled {
+            if self.changed || journaled {
                 self.journal.save().await?;
+                self.changed = false;
             }
             if self.journal.doc.is_over() || self.journal.doc.is_at_rest() {
                 return Ok(());
@@ -76,22 +82,31 @@ impl<'a> Run<'a> {
             if self.journal.doc.direction == Direction::Forward && self.journal.doc.deadline > now {
                 wake_at = wake_at.min(self.journal.doc.deadline);
             }
-            changed = self.wait(wake_at).await?;
+            self.changed = self.wait(wake_at).await?;
         }
     }
 
-    /// Renews the lease in time, and learns of a request to cancel. Whoever slept past its lease finds out here, before it sends anything.
-    async fn renew(&mut self) -> Result<bool> {
-        if self.now() < self.renew_at {
-            return Ok(false);
+    /// Renews the lease in time, and learns of a request to cancel. Answers a moment at which the lease runs: the deadline of what is sent counts from
+    /// there. Whoever slept past its lease, also in the middle of this, finds out here, before it sends anything.
+    async fn renew(&mut self) -> Result<Timestamp> {
+        loop {
+            let now = self.now();
+            if now < self.renew_at {
+                return Ok(now);
+            }
+            self.changed |= self.take_again().await?;
         }
-        let epoch = self.driver.lease(&self.journal.doc.id).await?;
-        if epoch != self.epoch {
-            // The lease was lost meanwhile and nobody took over: what was sent under the old epoch may be refused.
-            tracing::warn!(operation = %self.journal.doc.id, "the lease ran out and was taken again");
+    }
+
+    async fn take_again(&mut self) -> Result<bool> {
+        let Tenure { grant, asked } = self.driver.lease(&self.journal.doc.id).await?;
+        if grant.epoch != self.grant.epoch {
+            // Another controller may have driven the operation meanwhile and slept before it wrote: what is known here counts for nothing any more.
+            return Err(Error::new(Code::LeaseExpired, "the lease ran out and was taken again"));
         }
-        self.epoch = epoch;
-        self.renew_at = self.now() + self.driver.pace.lease / 3;
+        self.grant = grant;
+        self.journal.fence = grant.fence();
+        self.renew_at = asked + self.driver.pace.lease / 3;
         self.journal.refresh().await
     }
 
@@ -142,17 +157,27 @@ impl<'a> Run<'a> {
         if let Some(dependency) = dependency(&step.key) {
             self.driver.health.report(&dependency, error, now);
         }
+        if error.is_some_and(|error| error.code() == Code::LeaseExpired) {
+            // This process slept: what it sends next, it sends under a lease of now, or not at all.
+            self.renew_at = now;
+        }
         if let Some(error) = error {
             tracing::warn!(operation = %self.journal.doc.id, resource = %step.key, failures, %error, "a move did not succeed");
         }
         let may_turn = self.journal.doc.direction == Direction::Forward && !self.flow.forward_only();
         let stakes = if may_turn { Stakes::Turn { tries: self.driver.pace.tries } } else { Stakes::Operator };
+        // Sent on the way there and refused on the way back: there is nothing to try again, the way back looks for itself.
+        let bygone =
+            self.journal.doc.direction == Direction::Backward && matches!(report, Report::Brought(_) | Report::Checked(_));
         let failing_for = step.failing_since.map_or(Duration::ZERO, |since| now.duration_since(since).unsigned_abs());
         let hint = Hint {
             now,
             doubt_until: (!window.is_zero()).then(|| deadline.max(now) + window),
             retry_at: now + self.driver.pause(failures, error),
-            last: error.is_some_and(|error| is_last(error, failures + 1, failing_for, stakes)),
+            last: error.filter(|_| !bygone).is_some_and(|error| {
+                let patience = if step.may_be_in_its_own_way(error) { &looked_at_again() } else { error };
+                is_last(patience, failures + 1, failing_for, stakes)
+            }),
         };
         fold::fold(&mut self.journal.doc, &mut self.facts, index, report, &hint)
     }
@@ -179,6 +204,7 @@ impl<'a> Run<'a> {
         self.facts.0.insert(index, Known::Busy);
         self.flight.push(Box::pin(async move {
             tokio::select! {
+                biased;
                 report = work => (index, deadline, report),
                 // The adapter keeps the deadline itself; this is for one that does not.
                 () = clock.sleep(limit + limit / 4) => (index, deadline, overdue(&step)),
@@ -205,7 +231,9 @@ impl<'a> Run<'a> {
         Scene {
             providers: self.driver.providers.clone(),
             operation: doc.id.clone(),
-            cx: EffectCx { mark, epoch: self.epoch, deadline },
+            cx: EffectCx { mark, epoch: self.grant.epoch, deadline },
+            fence: self.grant.fence(),
+            listed: None,
         }
     }
 }
@@ -221,9 +249,18 @@ fn not_stale(outcome: (usize, Timestamp, Report)) -> Result<(usize, Timestamp, R
 /// The dependency behind a resource, as far as it has a circuit of its own: the edge, or a host. The repo has none: without it nothing goes on.
 fn dependency(key: &ResourceKey) -> Option<String> {
     match key.kind {
-        ResourceKind::Zone | ResourceKind::Records | ResourceKind::PrimaryZone | ResourceKind::Tunnel | ResourceKind::Ingress => {
-            Some("edge".to_owned())
-        }
+        ResourceKind::Zone
+        | ResourceKind::Records
+        | ResourceKind::PrimaryZone
+        | ResourceKind::ReferenceZone
+        | ResourceKind::Hostname
+        | ResourceKind::FallbackOrigin
+        | ResourceKind::Tunnel
+        | ResourceKind::Ingress
+        | ResourceKind::TunnelRoute
+        | ResourceKind::ZonePolicy
+        | ResourceKind::Certificate
+        | ResourceKind::PolicyLook => Some("edge".to_owned()),
         ResourceKind::HostPart => key.host.as_ref().map(|host| format!("host:{host}")),
         _ => None,
     }
@@ -251,6 +288,11 @@ fn at_once(attempt: Attempt<Json>) -> Result<Json> {
         Attempt::Done(found) => Ok(found),
         Attempt::Pending(Pending { what, pause, .. }) => Err(Error::new(Code::Unavailable, what).retry_after(pause)),
     }
+}
+
+/// What a refusal counts as when a look will tell whether the step itself is in its way.
+fn looked_at_again() -> Error {
+    Error::new(Code::Unavailable, "an earlier effect of the step may have landed")
 }
 
 fn overdue(step: &Move) -> Report {

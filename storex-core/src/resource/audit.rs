@@ -4,6 +4,7 @@ use super::{Scene, implementation};
 use crate::record::Held;
 use crate::resource::ResourceKind;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// How a resource stands against what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,8 +64,13 @@ pub(crate) struct Finding {
 /// Looks at each resource and says which are not as they should be, in their order.
 pub(crate) async fn findings(scene: &Scene, held: &[Held]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
+    let mut looked = look_at_records(scene, held).await;
     for (place, resource) in held.iter().enumerate() {
-        let Some((state, detail)) = look(scene, resource).await else { continue };
+        let seen = match looked.remove(&place) {
+            Some(seen) => seen,
+            None => look(scene, resource).await,
+        };
+        let Some((state, detail)) = seen else { continue };
         // A thing whose ground is not there cannot be made, and a thing nobody may remake is the operator's.
         let lost = |finding: &Finding| {
             finding.action != DriftAction::Repair
@@ -79,7 +85,30 @@ pub(crate) async fn findings(scene: &Scene, held: &[Held]) -> Vec<Finding> {
     findings
 }
 
-async fn look(scene: &Scene, resource: &Held) -> Option<(DriftState, String)> {
+/// What was seen of a resource: nothing when it is as it should be.
+type Looked = Option<(DriftState, String)>;
+
+/// Looks at the records first. Those that are as they should be were read by the immutable id of their zone, so the zone is there too and needs no look
+/// of its own: half the reads of a fleet in which nothing drifted.
+async fn look_at_records(scene: &Scene, held: &[Held]) -> BTreeMap<usize, Looked> {
+    let mut looked = BTreeMap::new();
+    for (place, records) in held.iter().enumerate().filter(|(_, held)| held.key.kind == ResourceKind::Records) {
+        let seen = look(scene, records).await;
+        if seen.is_none() {
+            looked.extend((0..held.len()).filter(|ground| proves(records, held.get(*ground))).map(|ground| (ground, None)));
+        }
+        looked.insert(place, seen);
+    }
+    looked
+}
+
+/// Whether these records, read as they should be, prove the other resource: it is the zone they are in.
+fn proves(records: &Held, ground: Option<&Held>) -> bool {
+    let in_it = |ground: &&Held| ground.key.kind == ResourceKind::Zone && records.after.contains(&ground.key);
+    records.key.kind == ResourceKind::Records && ground.as_ref().is_some_and(in_it)
+}
+
+async fn look(scene: &Scene, resource: &Held) -> Looked {
     let kind = implementation(resource.key.kind);
     match kind.audit(scene, &resource.spec, resource.found.as_ref()).await {
         Ok(Audit::Intact | Audit::Unaudited) => None,
@@ -90,14 +119,18 @@ async fn look(scene: &Scene, resource: &Held) -> Option<(DriftState, String)> {
     }
 }
 
-/// Whether a resource that was lost is made anew. A new zone or tunnel has another identity, on which others hang: that is an operator's choice.
+/// Whether a resource that was lost is made anew. A new zone or tunnel has another identity, on which others hang: that is an operator's choice. A
+/// custom hostname is made by its domain's own life cycle, once its owner has proved the name again.
 fn is_remade(kind: ResourceKind) -> bool {
-    !matches!(kind, ResourceKind::Zone | ResourceKind::Tunnel | ResourceKind::PrimaryZone)
+    !matches!(kind, ResourceKind::Zone | ResourceKind::Tunnel | ResourceKind::PrimaryZone | ResourceKind::Hostname)
 }
 
-/// Calls of the edge's API that looking at these resources costs.
+/// Calls of the edge's API that looking at these resources costs while nothing has drifted, beside the list that shows all custom hostnames.
 pub(crate) fn edge_reads(held: &[Held]) -> usize {
-    let at_edge =
-        |kind| matches!(kind, ResourceKind::Zone | ResourceKind::Records | ResourceKind::Tunnel | ResourceKind::Ingress);
-    held.iter().filter(|resource| at_edge(resource.key.kind)).count()
+    let at_edge = |kind| {
+        use ResourceKind::{Ingress, Records, Tunnel, TunnelRoute, Zone, ZonePolicy};
+        matches!(kind, Zone | Records | Tunnel | Ingress | TunnelRoute | ZonePolicy)
+    };
+    let proved = |resource: &Held| held.iter().any(|records| proves(records, Some(resource)));
+    held.iter().filter(|resource| at_edge(resource.key.kind) && !proved(resource)).count()
 }

@@ -49,12 +49,12 @@ impl Resource for ClaimResource {
             Claim { namespace: spec.namespace.clone(), name: String::new(), owner: owner.clone(), label: spec.label.clone() };
         if let [only] = spec.candidates.as_slice() {
             claim.name.clone_from(only);
-            return match scene.providers.repo.claim(&claim).await? {
+            return match scene.providers.repo.claim(&claim, scene.fence).await? {
                 ClaimOutcome::Held => Ok(Claimed { namespace: claim.namespace, name: claim.name, owner }),
                 ClaimOutcome::Taken(held) => Err(taken(spec, only, &held)),
             };
         }
-        match scene.providers.repo.claim_first(&claim, &spec.candidates).await? {
+        match scene.providers.repo.claim_first(&claim, &spec.candidates, scene.fence).await? {
             Some(name) => Ok(Claimed { namespace: claim.namespace, name, owner }),
             None => Err(Error::new(
                 Code::Exhausted,
@@ -66,19 +66,14 @@ impl Resource for ClaimResource {
     async fn remove(&self, scene: &Scene, spec: &ClaimSpec, found: Option<&Claimed>) -> Result<Removal> {
         let repo = &scene.providers.repo;
         if let Some(held) = found {
-            repo.release(&held.namespace, &held.name, &held.owner).await?;
+            repo.release(&held.namespace, &held.name, &held.owner, scene.fence).await?;
             return Ok(Removal::default());
         }
-        self.retract(scene, spec, None).await?;
-        Ok(Removal::default())
-    }
-
-    async fn retract(&self, scene: &Scene, spec: &ClaimSpec, _: Option<&ClaimSpec>) -> Result<()> {
         let owner = scene.operation.to_string();
         for name in &spec.candidates {
-            scene.providers.repo.release(&spec.namespace, name, &owner).await?;
+            repo.release(&spec.namespace, name, &owner, scene.fence).await?;
         }
-        Ok(())
+        Ok(Removal::default())
     }
 }
 

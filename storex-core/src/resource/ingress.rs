@@ -3,7 +3,9 @@
 //! In router mode the rules are constant: the wildcard of the primary domain and the last rule both lead to the router, which knows the
 //! stores. So no store costs a call.
 
-use super::{Removal, Resource, Scene, Seen};
+use super::{Attempt, Pending, Removal, Resource, Scene, Seen};
+use crate::operation::Change as OperationChange;
+use crate::tunnel_writer::{Change, Synced, takes_everything};
 use crate::{Code, Error, IngressRule, Kind, Result, TunnelDocument, TunnelId};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,9 @@ pub struct IngressSpec {
     pub rules: Vec<IngressRule>,
 }
 
+/// Longest wait for other writers.
+const LONGEST: Duration = Duration::from_mins(5);
+
 #[derive(Debug)]
 pub(super) struct IngressResource;
 
@@ -29,6 +34,11 @@ impl Resource for IngressResource {
 
     fn late_effect_window(&self, providers: &super::Providers) -> Duration {
         providers.domains.capabilities().late_effect_window
+    }
+
+    /// The look, the look just before the write, and the write.
+    fn edge_calls(&self, change: OperationChange) -> u32 {
+        if change == OperationChange::Check { 1 } else { 3 }
     }
 
     async fn observe(&self, scene: &Scene, spec: &IngressSpec, _: Option<&u64>) -> Result<Seen<u64>> {
@@ -43,56 +53,60 @@ impl Resource for IngressResource {
         Ok(Seen::Absent)
     }
 
-    /// Where other rules are known to stand, a read that shows the wanted ones already may lag behind: the write tells, by its version.
     async fn bring(&self, scene: &Scene, spec: &IngressSpec, from: Option<&IngressSpec>) -> Result<u64> {
-        let (version, mut document) = match scene.providers.tunnel.load(&spec.tunnel).await {
+        match self.attempt(scene, spec, from).await? {
+            Attempt::Done(version) => Ok(version),
+            Attempt::Pending(pending) => Err(Error::new(Code::Unavailable, pending.what).retry_after(pending.pause)),
+        }
+    }
+
+    /// Where other rules are known to stand, a read that shows the wanted ones already may lag behind: the write tells, by its version.
+    async fn attempt(&self, scene: &Scene, spec: &IngressSpec, from: Option<&IngressSpec>) -> Result<Attempt<u64>> {
+        let change = |document: &TunnelDocument| {
+            let mut ingress = foreign(document, &spec.rules);
+            ingress.extend(spec.rules.iter().cloned());
+            let stands = document.ingress == ingress && from.is_none_or(|from| from.rules == spec.rules);
+            (!stands).then_some(ingress)
+        };
+        match edit(scene, spec, &change).await {
             // A step before made or found the tunnel: a read that does not show it lags behind.
             Err(error) if error.kind() == Kind::NotFound => {
-                return Err(Error::new(Code::Unavailable, "the tunnel is not shown yet").caused_by(error));
+                Err(Error::new(Code::Unavailable, "the tunnel is not shown yet").caused_by(error))
             }
-            other => other?,
-        };
-        let mut ingress = foreign(&document, &spec.rules);
-        ingress.extend(spec.rules.iter().cloned());
-        if document.ingress == ingress && from.is_none_or(|from| from.rules == spec.rules) {
-            return Ok(version);
+            other => other,
         }
-        document.ingress = ingress;
-        store(scene, spec, &document, version).await
     }
 
     async fn remove(&self, scene: &Scene, spec: &IngressSpec, _: Option<&u64>) -> Result<Removal> {
-        let (version, mut document) = match scene.providers.tunnel.load(&spec.tunnel).await {
-            Err(error) if error.kind() == Kind::NotFound => return Ok(Removal::default()),
-            other => other?,
+        let change = |document: &TunnelDocument| {
+            if !document.ingress.iter().any(|rule| is_ours(rule, &spec.rules)) {
+                return None;
+            }
+            let mut ingress = foreign(document, &spec.rules);
+            // A document must end in a rule that matches everything.
+            ingress.push(IngressRule { hostname: None, service: "http_status:404".to_owned(), rest: Map::new() });
+            Some(ingress)
         };
-        if version == 0 || !document.ingress.iter().any(|rule| is_ours(rule, &spec.rules)) {
-            return Ok(Removal::default());
+        match edit(scene, spec, &change).await {
+            Ok(Attempt::Done(_)) => Ok(Removal::default()),
+            Ok(Attempt::Pending(pending)) => Err(Error::new(Code::Unavailable, pending.what).retry_after(pending.pause)),
+            Err(error) if error.kind() == Kind::NotFound => Ok(Removal::default()),
+            Err(error) => Err(error),
         }
-        document.ingress = foreign(&document, &spec.rules);
-        // A document must end in a rule that matches everything.
-        document.ingress.push(IngressRule { hostname: None, service: "http_status:404".to_owned(), rest: Map::new() });
-        store(scene, spec, &document, version).await?;
-        Ok(Removal::default())
     }
 }
 
-/// Writes the document. Somebody else's write in between is no refusal: the next try reads it.
-async fn store(scene: &Scene, spec: &IngressSpec, document: &TunnelDocument, version: u64) -> Result<u64> {
-    match scene.providers.tunnel.store(&scene.cx, &spec.tunnel, document, version).await {
-        Err(error) if error.code() == Code::VersionConflict => {
-            Err(Error::new(Code::Unavailable, "the tunnel's configuration changed meanwhile").caused_by(error))
-        }
-        other => other,
-    }
+/// Changes the document as its one writer does.
+async fn edit(scene: &Scene, spec: &IngressSpec, change: &Change<'_>) -> Result<Attempt<u64>> {
+    Ok(match scene.providers.tunnel_writer.edit(scene, &spec.tunnel, change).await? {
+        Synced::Done(round) => Attempt::Done(round.version),
+        Synced::Busy { what, pause } => Attempt::Pending(Pending { who: "storex".to_owned(), what, pause, limit: LONGEST }),
+    })
 }
 
 /// Rules that are neither ours nor a last rule, in their order.
 fn foreign(document: &TunnelDocument, ours: &[IngressRule]) -> Vec<IngressRule> {
-    let keep = |rule: &&IngressRule| {
-        rule.hostname.as_deref().is_some_and(|name| !name.is_empty() && name != "*") && !is_ours(rule, ours)
-    };
-    document.ingress.iter().filter(keep).cloned().collect()
+    document.ingress.iter().filter(|rule| !takes_everything(rule) && !is_ours(rule, ours)).cloned().collect()
 }
 
 fn is_ours(rule: &IngressRule, ours: &[IngressRule]) -> bool {

@@ -1,6 +1,7 @@
 //! The platform's primary zone: a reference. It is found, never made and never removed.
 
 use super::{Removal, Resource, Scene, Seen, ZoneSpec};
+use crate::operation::Change;
 use crate::{Code, Error, Result, ZoneFacts, ZoneStatus};
 use async_trait::async_trait;
 
@@ -11,6 +12,10 @@ pub(super) struct PrimaryZoneCheck;
 impl Resource for PrimaryZoneCheck {
     type Spec = ZoneSpec;
     type Found = ZoneFacts;
+
+    fn edge_calls(&self, change: Change) -> u32 {
+        u32::from(change == Change::Check)
+    }
 
     async fn observe(&self, _: &Scene, _: &ZoneSpec, _: Option<&ZoneFacts>) -> Result<Seen<ZoneFacts>> {
         Ok(Seen::Repeatable)

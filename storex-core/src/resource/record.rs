@@ -56,23 +56,15 @@ impl Resource for RecordResource {
             }
         };
         let write = RowWrite { table: spec.table, id: spec.id.clone(), body: spec.body.clone(), indexes: spec.indexes.clone() };
-        scene.providers.repo.put(&write, expected, &nonce(scene)).await?;
+        scene.providers.repo.put(&write, expected, &nonce(scene), scene.fence).await?;
         Ok(())
     }
 
     async fn remove(&self, scene: &Scene, spec: &RecordRow, _: Option<&()>) -> Result<Removal> {
         if let Some(row) = scene.providers.repo.get(spec.table, &spec.id).await? {
-            scene.providers.repo.delete(spec.table, &spec.id, row.version).await?;
+            scene.providers.repo.delete(spec.table, &spec.id, row.version, scene.fence).await?;
         }
         Ok(Removal::default())
-    }
-
-    async fn retract(&self, scene: &Scene, spec: &RecordRow, from: Option<&RecordRow>) -> Result<()> {
-        match (scene.providers.repo.get(spec.table, &spec.id).await?, from) {
-            (Some(row), None) if matches(&row, spec) => scene.providers.repo.delete(spec.table, &spec.id, row.version).await,
-            (Some(row), Some(from)) if matches(&row, spec) => self.bring(scene, from, Some(spec)).await.map(drop),
-            _ => Ok(()),
-        }
     }
 }
 

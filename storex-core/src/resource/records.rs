@@ -33,17 +33,17 @@ impl Resource for RecordsResource {
         if ours.is_empty() {
             return Ok(Seen::Absent);
         }
-        let stands = |wanted: &RecordSpec| ours.iter().any(|record| equals(record, wanted));
+        let stands = |wanted: &RecordSpec| ours.iter().any(|record| wanted.matches(record));
         let complete = spec.records.iter().all(stands);
         Ok(Seen::Ours { found: ours, complete })
     }
 
     async fn audit(&self, scene: &Scene, spec: &RecordsSpec, _: Option<&Vec<RecordFacts>>) -> Result<Audit> {
         let ours = owned(scene, spec).await?;
-        let lacks = |wanted: &&RecordSpec| !ours.iter().any(|record| equals(record, wanted));
+        let lacks = |wanted: &&RecordSpec| !ours.iter().any(|record| wanted.matches(record));
         let Some(wanted) = spec.records.iter().find(lacks) else { return Ok(Audit::Intact) };
-        let (kind, name) = (type_of(wanted), &wanted.name);
-        if let Some(changed) = ours.iter().find(|record| record.name == *name) {
+        let (kind, name) = (wanted.record_type(), wanted.name().as_str());
+        if let Some(changed) = ours.iter().find(|record| record.name == name) {
             return Ok(Audit::Differs(format!("the record {} {name} leads to {}", changed.record_type, changed.content)));
         }
         // Ours is not there; whether another is in its place takes a look at all.
@@ -51,8 +51,7 @@ impl Resource for RecordsResource {
             Err(error) if error.kind() == Kind::NotFound => Vec::new(),
             other => other?,
         };
-        let aliases = |record: &&RecordFacts| ["A", "AAAA", "CNAME"].contains(&record.record_type.as_str());
-        Ok(match all.iter().filter(aliases).find(|record| record.name == *name) {
+        Ok(match all.iter().find(|record| wanted.excludes(record)) {
             Some(other) => {
                 Audit::Foreign(format!("a record {} {name} that storex did not make is in the way", other.record_type))
             }
@@ -85,20 +84,10 @@ impl Resource for RecordsResource {
 async fn owned(scene: &Scene, spec: &RecordsSpec) -> Result<Vec<RecordFacts>> {
     let mark = &scene.cx.mark;
     let prefix = Mark::prefix(&mark.instance, mark.subject);
-    let names = |record: &RecordFacts| spec.records.iter().any(|wanted| wanted.name == record.name);
+    let names = |record: &RecordFacts| spec.records.iter().any(|wanted| wanted.name().as_str() == record.name);
     match scene.providers.domains.list_records(&spec.zone, Some(&prefix)).await {
         Ok(records) => Ok(records.into_iter().filter(names).collect()),
         Err(error) if error.kind() == Kind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
     }
-}
-
-fn type_of(wanted: &RecordSpec) -> String {
-    let name = serde_json::to_value(wanted.record_type).ok();
-    name.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
-}
-
-fn equals(record: &RecordFacts, wanted: &RecordSpec) -> bool {
-    type_of(wanted) == record.record_type
-        && (&record.name, &record.content, record.proxied) == (&wanted.name, &wanted.content, wanted.proxied)
 }

@@ -1,6 +1,7 @@
 //! The platform's tunnel. It can carry no mark: it is ours when it was seen absent before we made it.
 
 use super::{Removal, Resource, Scene, Seen};
+use crate::operation::Change;
 use crate::{Result, TunnelFacts};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,10 @@ impl Resource for TunnelResource {
         providers.domains.capabilities().late_effect_window
     }
 
+    fn edge_calls(&self, change: Change) -> u32 {
+        u32::from(change != Change::Check)
+    }
+
     async fn observe(&self, scene: &Scene, spec: &TunnelSpec, found: Option<&TunnelFacts>) -> Result<Seen<TunnelFacts>> {
         Ok(match scene.providers.tunnel.find(&spec.name).await? {
             None => Seen::Absent,
@@ -36,7 +41,7 @@ impl Resource for TunnelResource {
     }
 
     async fn bring(&self, scene: &Scene, spec: &TunnelSpec, _: Option<&TunnelSpec>) -> Result<TunnelFacts> {
-        scene.providers.tunnel.ensure(&scene.cx, &spec.name).await
+        scene.providers.tunnel.create(&scene.cx, &spec.name).await
     }
 
     async fn remove(&self, scene: &Scene, spec: &TunnelSpec, found: Option<&TunnelFacts>) -> Result<Removal> {

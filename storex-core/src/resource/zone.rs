@@ -42,7 +42,7 @@ impl Resource for ZoneResource {
     }
 
     async fn bring(&self, scene: &Scene, spec: &ZoneSpec, _: Option<&ZoneSpec>) -> Result<ZoneFacts> {
-        scene.providers.domains.ensure_zone(&scene.cx, &spec.name).await
+        scene.providers.domains.create_zone(&scene.cx, &spec.name).await
     }
 
     /// A look and one call make it; a look, a list of its records and one call remove it.

@@ -1,7 +1,8 @@
-//! Zones and DNS records at the edge.
+//! Zones, DNS records and custom hostnames at the edge.
 
+use super::{CertificateStatus, HostnameFacts, HostnameId, HostnameSpec, OriginStatus};
 use crate::value::text_serde;
-use crate::{Code, EffectCx, Error, Hostname, Result};
+use crate::{Code, EffectCx, Error, Hostname, RecordContent, RecordSpec, Result};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -83,37 +84,6 @@ pub struct ZoneFacts {
     pub created_at: Option<Timestamp>,
 }
 
-/// Type of a DNS record storex writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-#[non_exhaustive]
-pub enum RecordType {
-    /// IPv4 address.
-    A,
-    /// IPv6 address.
-    Aaaa,
-    /// Alias.
-    Cname,
-    /// Text.
-    Txt,
-    /// Mail exchanger.
-    Mx,
-}
-
-/// A DNS record as it should be.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct RecordSpec {
-    /// Type.
-    #[serde(rename = "type")]
-    pub record_type: RecordType,
-    /// Full name: a host name, or one with `*` as its first label.
-    pub name: String,
-    /// Content: a host name for CNAME.
-    pub content: String,
-    /// Whether the edge proxies it.
-    pub proxied: bool,
-}
-
 /// A DNS record as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordFacts {
@@ -124,12 +94,26 @@ pub struct RecordFacts {
     pub record_type: String,
     /// Full name in lower case.
     pub name: String,
-    /// Content.
+    /// Content; of a type storex writes in its one spelling, see [`RecordContent`].
     pub content: String,
     /// Whether the edge proxies it.
     pub proxied: bool,
+    /// Time to live in seconds; 1 is automatic.
+    #[serde(default = "automatic")]
+    pub ttl: u32,
     /// Comment; ours holds an owner mark.
     pub comment: Option<String>,
+}
+
+fn automatic() -> u32 {
+    1
+}
+
+impl RecordFacts {
+    /// What it holds, when it is of a type storex writes and within what storex would write.
+    pub fn typed_content(&self) -> Option<RecordContent> {
+        RecordContent::parse(self.record_type.parse().ok()?, &self.content).ok()
+    }
 }
 
 /// What a provider can do and what it costs to be unsure.
@@ -160,9 +144,23 @@ pub enum DomainObject {
         /// The records.
         ids: Vec<RecordId>,
     },
+    /// A custom hostname with its certificate.
+    Hostname {
+        /// Zone it leads into.
+        zone: ZoneId,
+        /// The hostname.
+        id: HostnameId,
+    },
+    /// Where custom hostnames of a zone go, when it is this name; another one is absent.
+    FallbackOrigin {
+        /// The zone.
+        zone: ZoneId,
+        /// The name.
+        origin: Hostname,
+    },
 }
 
-/// Zones and DNS records of one account.
+/// Zones, DNS records and custom hostnames of one account.
 ///
 /// # Guarantees
 /// Lists are complete or an error. Nothing without our owner mark is changed or removed by `ensure_records`. Retries of reads and waiting out
@@ -181,11 +179,11 @@ pub trait DomainProvider: Debug + Send + Sync + 'static {
     /// `unavailable`, `timeout`, `rate_limited`, `cloudflare_denied`, `cloudflare_answer`.
     async fn find_zone(&self, name: &Hostname) -> Result<Option<ZoneFacts>>;
 
-    /// Makes the zone, or answers the one that exists. Whose an existing one is, the caller must know beforehand.
+    /// Makes the zone. One that exists already is left as it is, whosever it is: a zone carries no mark, so only who made it knows.
     ///
     /// # Errors
-    /// `invalid_domain` when the provider cannot serve the name; else as [`DomainProvider::find_zone`]; unclear when it may exist now.
-    async fn ensure_zone(&self, cx: &EffectCx, name: &Hostname) -> Result<ZoneFacts>;
+    /// `zone_exists` when the account has one of this name; `invalid_domain` when the provider cannot serve the name; else as [`DomainProvider::find_zone`]; unclear when it may exist now.
+    async fn create_zone(&self, cx: &EffectCx, name: &Hostname) -> Result<ZoneFacts>;
 
     /// All records of the zone; with `comment_prefix` only those whose comment begins so.
     ///
@@ -197,8 +195,56 @@ pub trait DomainProvider: Debug + Send + Sync + 'static {
     /// the same instance and subject) is brought to the specification. Answers the records in the order asked.
     ///
     /// # Errors
-    /// `foreign_object` when a record storex did not make is in the way; else as [`DomainProvider::find_zone`].
+    /// `foreign_object` when a record storex did not make is in the way; `invalid_field` when records of the set exclude each other; `quota` when they do
+    /// not all fit; else as [`DomainProvider::find_zone`].
     async fn ensure_records(&self, cx: &EffectCx, zone: &ZoneId, records: &[RecordSpec]) -> Result<Vec<RecordFacts>>;
+
+    /// The custom hostname of exactly this name that leads into the zone.
+    ///
+    /// # Errors
+    /// `not_found` when the zone is gone; else as [`DomainProvider::find_zone`].
+    async fn find_hostname(&self, zone: &ZoneId, name: &Hostname) -> Result<Option<HostnameFacts>>;
+
+    /// All custom hostnames that lead into the zone; none from a provider that cannot list them, which are then looked for one by one.
+    ///
+    /// # Errors
+    /// As [`DomainProvider::find_hostname`].
+    async fn list_hostnames(&self, _zone: &ZoneId) -> Result<Option<Vec<HostnameFacts>>> {
+        Ok(None)
+    }
+
+    /// Makes the custom hostname and asks for its certificate. One that exists already is left as it is, whosever it is: a hostname carries no
+    /// mark, so only who made it knows.
+    ///
+    /// # Errors
+    /// `foreign_object` when one of this name exists; `invalid_domain` when the provider cannot serve the name; `rate_limited` when too many
+    /// certificates were asked for; else as [`DomainProvider::list_records`]; unclear when it may exist now.
+    async fn create_hostname(&self, cx: &EffectCx, zone: &ZoneId, spec: &HostnameSpec) -> Result<HostnameFacts>;
+
+    /// Makes `origin`, a proxied name of the zone, the place its custom hostnames go, and says how far that is. Where it is that already nothing
+    /// changes.
+    ///
+    /// # Errors
+    /// `foreign_object` when they go somewhere else; `cloudflare_refused` when the name has no proxied record; else as
+    /// [`DomainProvider::list_records`].
+    async fn ensure_fallback_origin(&self, cx: &EffectCx, zone: &ZoneId, origin: &Hostname) -> Result<OriginStatus>;
+
+    /// Asks the provider to look at the registrar or the DNS of a zone or custom hostname now instead of when its own schedule says. Nothing of
+    /// ours changes, so no intent goes before it. A provider that always looks in time has nothing to do.
+    ///
+    /// # Errors
+    /// `rate_limited` when it was asked a short time ago; `not_found` when there is no such thing; else as [`DomainProvider::find_zone`].
+    async fn recheck(&self, _cx: &EffectCx, _object: &DomainObject) -> Result<()> {
+        Ok(())
+    }
+
+    /// Where the certificate of a zone is that the provider issues by itself once the zone is active; none when it does not tell.
+    ///
+    /// # Errors
+    /// As [`DomainProvider::list_records`].
+    async fn zone_certificate(&self, _zone: &ZoneId) -> Result<Option<CertificateStatus>> {
+        Ok(None)
+    }
 
     /// Removes the object; absent is success.
     ///

@@ -23,6 +23,9 @@ pub struct Notification {
 }
 
 /// Delivers messages at least once.
+///
+/// # Cancellation
+/// Dropping the future leaves the message delivered or not; it is delivered again.
 #[async_trait]
 pub trait Notifier: Debug + Send + Sync + 'static {
     /// Delivers the message; success means it will not be lost by this side.

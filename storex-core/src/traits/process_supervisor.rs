@@ -70,6 +70,9 @@ pub struct SupervisorInfo {
 ///
 /// # Guarantees
 /// At most one process per store. A process gets `PORT`, `NODE_ENV` and its environment file, and nothing of the caller's environment.
+///
+/// # Cancellation
+/// Dropping the future of a mutating call leaves its effect in doubt; `list` tells.
 #[async_trait]
 pub trait ProcessSupervisor: Debug + Send + Sync + 'static {
     /// What the supervisor is; also proves that it answers.

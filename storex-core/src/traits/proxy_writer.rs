@@ -22,6 +22,9 @@ pub struct Committed {
 }
 
 /// Writes the routes of one router. Called by one route writer only, which holds the whole table.
+///
+/// # Cancellation
+/// Dropping the future of `commit` leaves the old table in force or the new one, never a mixture; `load` tells which.
 #[async_trait]
 pub trait ProxyWriter: Debug + Send + Sync + 'static {
     /// The table in force and its generation; generation 0 and no routes before the first commit.

@@ -40,6 +40,9 @@ pub struct FilesFacts {
 /// # Guarantees
 /// Every directory carries a marker with the store's id; nothing without our marker is changed or removed (`foreign_object`). No path
 /// leaves the root. Writes are atomic and durable: after a crash the old or the new state is there.
+///
+/// # Cancellation
+/// Dropping the future of a mutating call leaves its effect in doubt; `find` tells.
 #[async_trait]
 pub trait StoreFiles: Debug + Send + Sync + 'static {
     /// Makes the store's directory with its copied entry file and its links to the shared core.

@@ -1,8 +1,9 @@
 //! Documents, unique claims and leases: everything storex remembers.
 
-use crate::{Epoch, Json, Result};
+use crate::{Code, Epoch, Error, Json, Result};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
@@ -25,14 +26,24 @@ pub enum Table {
     Outbox,
     /// Checks to run, each with its due time.
     DueTimes,
+    /// Rules of stores in the tunnel's document, where routing is direct: one per store.
+    TunnelRoutes,
     /// What all stores share.
     Platform,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: &'static [Self] =
-        &[Self::Operations, Self::Stores, Self::Domains, Self::Certificates, Self::Outbox, Self::DueTimes, Self::Platform];
+    pub const ALL: &'static [Self] = &[
+        Self::Operations,
+        Self::Stores,
+        Self::Domains,
+        Self::Certificates,
+        Self::Outbox,
+        Self::DueTimes,
+        Self::TunnelRoutes,
+        Self::Platform,
+    ];
 
     /// Stable name of the table.
     pub fn as_str(self) -> &'static str {
@@ -43,6 +54,7 @@ impl Table {
             Self::Certificates => "certificates",
             Self::Outbox => "outbox",
             Self::DueTimes => "due_times",
+            Self::TunnelRoutes => "tunnel_routes",
             Self::Platform => "platform",
         }
     }
@@ -174,6 +186,61 @@ pub struct Lease {
     pub duration: Duration,
 }
 
+/// A lease that was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// When it ends without renewal, by the repo's own clock.
+    pub until: Timestamp,
+}
+
+impl Grant {
+    /// The fence of what is written under this lease.
+    pub fn fence(&self) -> Fence {
+        Fence { until: Some(self.until) }
+    }
+}
+
+/// Until when a write may still happen, by the repo's own clock. Whoever slept past its lease finds its late writes refused, so the next holder
+/// works on what it has seen.
+///
+/// ```
+/// use storex_core::{Epoch, Fence, Grant};
+/// let until = "2026-01-01T00:00:15Z".parse().unwrap();
+/// let fence = Grant { epoch: Epoch(7), until }.fence();
+/// assert!(fence.is_open("2026-01-01T00:00:14Z".parse().unwrap()));
+/// assert!(!fence.is_open(until));
+/// assert!(Fence::NONE.is_open(until));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fence {
+    until: Option<Timestamp>,
+}
+
+impl Fence {
+    /// No fence: the write may happen whenever it arrives. For writes that rest on the row's version alone.
+    pub const NONE: Self = Self { until: None };
+
+    /// The moment from which on the write is refused, for a repo that leaves the comparison to its server.
+    pub fn until(self) -> Option<Timestamp> {
+        self.until
+    }
+
+    /// Whether a write may happen at this time of the repo's clock.
+    pub fn is_open(self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+
+    /// [`Fence::is_open`] as the refusal every repo answers.
+    ///
+    /// # Errors
+    /// `lease_expired`.
+    pub fn check(self, now: Timestamp) -> Result<()> {
+        if self.is_open(now) { Ok(()) } else { Err(Error::new(Code::LeaseExpired, "the write came after the end of its lease")) }
+    }
+}
+
 /// Yields whenever something may have changed; a hint, never data. May yield too often, and misses nothing for longer than its
 /// consumer's own poll interval.
 pub type Wakeups = BoxStream<'static, ()>;
@@ -181,8 +248,10 @@ pub type Wakeups = BoxStream<'static, ()>;
 /// One document store with compare-and-swap, unique claims and leases. No multi-document transactions: every promise rests on one row.
 ///
 /// # Guarantees
-/// Every write that answered is durable and seen by every later read. A version conflict (`version_conflict`) and an invalid argument are
-/// refusals; any other failure of a write is unclear, and repeating the write with its nonce settles it.
+/// Every write that answered is durable and seen by every later read. A version conflict (`version_conflict`), a lease that is over
+/// (`lease_expired`) and an invalid argument are refusals; any other failure of a write is unclear, and repeating the write with its nonce
+/// settles it. A write that comes after its [`Fence`] changes nothing, whatever stands there: the fence is compared where the write happens, not
+/// where it was sent.
 ///
 /// # Cancellation
 /// Dropping a future may leave a write done or not done; repeat it with its nonce.
@@ -198,14 +267,14 @@ pub trait StoreRepo: Debug + Send + Sync + 'static {
     /// last write answers that version and changes nothing.
     ///
     /// # Errors
-    /// `version_conflict` when the row is not in the expected state; `invalid_field` for ids, indexes or nonces outside their bounds.
-    async fn put(&self, write: &RowWrite, expected: Expected, nonce: &Nonce) -> Result<u64>;
+    /// `version_conflict` when the row is not in the expected state; `lease_expired`; `invalid_field` for ids, indexes or nonces outside their bounds.
+    async fn put(&self, write: &RowWrite, expected: Expected, nonce: &Nonce, fence: Fence) -> Result<u64>;
 
     /// Removes the row if it has the version; absent is success.
     ///
     /// # Errors
-    /// `version_conflict` when the row has another version.
-    async fn delete(&self, table: Table, id: &str, version: u64) -> Result<()>;
+    /// `version_conflict` when the row has another version; `lease_expired`.
+    async fn delete(&self, table: Table, id: &str, version: u64, fence: Fence) -> Result<()>;
 
     /// One page of rows. A row written while the listing goes on may or may not be seen, and no row is seen twice unless its index value
     /// changed meanwhile.
@@ -217,28 +286,28 @@ pub trait StoreRepo: Debug + Send + Sync + 'static {
     /// Takes the name for the owner. Among all callers, at most one owner holds a (namespace, name).
     ///
     /// # Errors
-    /// `unavailable`, `timeout`; being too late is no error.
-    async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome>;
+    /// `lease_expired`, `unavailable`, `timeout`; coming after another owner is no error.
+    async fn claim(&self, claim: &Claim, fence: Fence) -> Result<ClaimOutcome>;
 
     /// Takes the first free one of `candidates` (names in `claim.namespace`; `claim.name` is ignored) and answers it, or `None` when all are
     /// held by others. An owner that holds one of the candidates already gets that one again.
     ///
     /// # Errors
     /// As [`StoreRepo::claim`].
-    async fn claim_first(&self, claim: &Claim, candidates: &[String]) -> Result<Option<String>>;
+    async fn claim_first(&self, claim: &Claim, candidates: &[String], fence: Fence) -> Result<Option<String>>;
 
     /// Gives the name up if the owner holds it; otherwise nothing happens.
     ///
     /// # Errors
-    /// `unavailable`, `timeout`.
-    async fn release(&self, namespace: &str, name: &str, owner: &str) -> Result<()>;
+    /// `lease_expired`, `unavailable`, `timeout`.
+    async fn release(&self, namespace: &str, name: &str, owner: &str, fence: Fence) -> Result<()>;
 
-    /// Takes or renews a lease. Answers its epoch, or `None` while another holder's lease runs. Epochs of one repo rise with every grant
+    /// Takes or renews a lease. Answers its epoch and its end, or `None` while another holder's lease runs. Epochs of one repo rise with every grant
     /// to a holder that did not hold the lease; renewal keeps the epoch.
     ///
     /// # Errors
     /// `unavailable`, `timeout`.
-    async fn acquire(&self, lease: &Lease) -> Result<Option<Epoch>>;
+    async fn acquire(&self, lease: &Lease) -> Result<Option<Grant>>;
 
     /// Hints that rows changed.
     fn wakeups(&self) -> Wakeups;

@@ -60,21 +60,56 @@ impl Hostname {
     /// # Errors
     /// `invalid_domain` with the reason and the name to use instead where there is one.
     pub fn check_custom_domain(&self, primary: &Self) -> Result<()> {
-        let refuse = |why: String| Err(Error::new(Code::InvalidDomain, why).pointer("/domain"));
+        let apex = self.check_owned(primary)?;
+        if apex == self.0 {
+            return Ok(());
+        }
+        unusable(format!(
+            "{self} lies below the registrable domain {apex}; send {apex}, or the domain_strategy custom_hostname for this name alone"
+        ))
+    }
+
+    /// Checks that the name can be a custom hostname of the platform `primary`: registrable or below such a name, not special-use, not the
+    /// platform's own, at most 64 characters (the common name of its certificate: Cloudflare docs, "Cloudflare for SaaS: troubleshooting").
+    ///
+    /// The apex of a domain can hold no CNAME (RFC 1034 §3.6.2), and only Enterprise plans have addresses for it (Cloudflare docs, "Apex proxying"):
+    /// it is refused unless `apex` says that its DNS host flattens aliases, or that the plan has them.
+    ///
+    /// # Errors
+    /// `invalid_domain` with the reason and what to do instead.
+    pub fn check_custom_hostname(&self, primary: &Self, apex: bool) -> Result<()> {
+        let registrable = self.check_owned(primary)?;
+        if self.0.len() > 64 {
+            return unusable(format!("{self} is longer than the 64 characters a custom hostname may have"));
+        }
+        if registrable == self.0 && !apex {
+            return unusable(format!(
+                "{self} is the apex of its domain, where DNS allows no CNAME; send www.{self}, or the domain_strategy zone, or \
+                 apex_flattening true when its DNS host flattens aliases (ALIAS, ANAME)"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Checks that somebody can own the name and it is not ours; answers its registrable domain.
+    fn check_owned(&self, primary: &Self) -> Result<&str> {
         if self.is_within(primary) || primary.is_within(self) {
-            return refuse(format!(
+            return unusable(format!(
                 "{self} is the platform's own domain or part of it; every store has its name below {primary} anyway"
             ));
         }
         if self.0.rsplit('.').next().is_some_and(|top| SPECIAL_USE.contains(&top)) {
-            return refuse(format!("{self} ends in a name reserved for special use and cannot be reached from the internet"));
+            return unusable(format!("{self} ends in a name reserved for special use and cannot be reached from the internet"));
         }
         match psl::domain_str(&self.0) {
-            None => refuse(format!("{self} is a public suffix; nobody can own it")),
-            Some(apex) if apex != self.0 => refuse(format!("{self} lies below the registrable domain {apex}; send {apex}")),
-            Some(_) => Ok(()),
+            None => unusable(format!("{self} is a public suffix; nobody can own it")),
+            Some(registrable) => Ok(registrable),
         }
     }
+}
+
+fn unusable<T>(why: String) -> Result<T> {
+    Err(Error::new(Code::InvalidDomain, why).pointer("/domain"))
 }
 
 fn refuse<T>(text: &str, why: &str) -> Result<T> {
@@ -229,6 +264,24 @@ mod tests {
         }
         for good in ["oceanbreezestore.com", "evilstorex.com", "laden.co.uk", "someone.github.io", "xn--bcher-kva.de"] {
             good.parse::<Hostname>().unwrap().check_custom_domain(&primary).expect(good);
+        }
+    }
+
+    #[test]
+    fn a_custom_hostname_may_lie_below_a_registrable_domain_and_its_apex_needs_flattening() {
+        let primary: Hostname = "storex.com".parse().unwrap();
+        let check = |name: &str, apex: bool| name.parse::<Hostname>().unwrap().check_custom_hostname(&primary, apex);
+        for good in ["www.oceanbreezestore.com", "a.b.laden.co.uk", "shop.someone.github.io"] {
+            check(good, false).expect(good);
+        }
+        let error = check("oceanbreezestore.com", false).unwrap_err();
+        for part in ["www.oceanbreezestore.com", "domain_strategy zone", "apex_flattening true"] {
+            assert!(error.message().contains(part), "{error}");
+        }
+        check("oceanbreezestore.com", true).unwrap();
+        let long = format!("{}.{}.com", "a".repeat(30), "b".repeat(30));
+        for bad in ["a.storex.com", "co.uk", "shop.local", long.as_str()] {
+            assert!(check(bad, true).is_err(), "{bad}");
         }
     }
 

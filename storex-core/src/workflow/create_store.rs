@@ -1,23 +1,24 @@
 //! Creating a store: absent → everything the specification's fifteen tasks name.
 
+use super::custom_domain::{self, DomainPlan};
 use super::environment::{Inputs, package};
-use super::{missing, params};
+use super::{missing, params, zone_policy};
 use crate::operation::{Change, Flow, OperationDoc, Plan, Step, StepState};
+use crate::policy::ZonePolicy;
 use crate::record::{
-    CertificateRecord, DomainRecord, DueRecord, Held, OutboxRecord, StoreDetails, StoreDomains, StoreRecord, StoreState, WaitsOn,
-    database_name, due, plain,
+    DueRecord, Held, OutboxRecord, RouteRow, StoreDetails, StoreDomains, StoreRecord, StoreState, database_name, due,
 };
 use crate::resource::{
-    ClaimSpec, Claimed, ConnectivitySpec, HostPartSpec, RecordRow, RecordsSpec, ResourceKey, ResourceKind, ZoneSpec,
+    ClaimSpec, Claimed, ConnectivitySpec, HostPartSpec, RecordRow, RecordsSpec, ResourceKey, ResourceKind, TunnelRouteSpec,
 };
 use crate::{
-    Code, HostId, Hostname, Json, Notification, Part, Port, RecordSpec, RecordType, Result, StoreDigits, StoreId, Subject, Table,
-    Username, ZoneFacts,
+    Code, HostId, Hostname, IngressRule, Json, Notification, Part, Port, RecordSpec, Result, StoreDigits, StoreId, Subject,
+    Table, TunnelId, Username, ZoneFacts,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, json};
 
 pub(super) const NAME: &str = "create_store";
 
@@ -26,8 +27,6 @@ const DOMAINS: &str = "Configure Domains";
 const INFRASTRUCTURE: &str = "Deploy Infrastructure";
 const ACTIVATE: &str = "Activate Store";
 
-/// Reason of the domain tasks of a store without a custom domain.
-const SYSTEM_ONLY: &str = "the store has only its system subdomain";
 /// Reason of the database task.
 const NO_DATABASE: &str = "no database server is configured";
 
@@ -45,10 +44,19 @@ pub(crate) struct CreateParams {
     pub(crate) domain: Option<Hostname>,
     pub(crate) details: StoreDetails,
     pub(crate) system: Hostname,
+    /// How the custom domain reaches the tunnel.
+    #[serde(default)]
+    pub(crate) domain_plan: DomainPlan,
     /// Where DNS records of a custom domain point.
     pub(crate) tunnel_target: String,
+    /// What the zone of a custom domain does with requests.
+    #[serde(default)]
+    pub(crate) policy: ZonePolicy,
     /// Host to run on.
     pub(crate) host: HostId,
+    /// The tunnel, where it leads straight to the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) direct: Option<TunnelId>,
 }
 
 /// What is chosen from while the store is made, each in the order of trying.
@@ -73,7 +81,7 @@ impl Keys {
             digits: ResourceKey::new(ResourceKind::Claim, "store_digits"),
             port: ResourceKey::on(&params.host, ResourceKind::Claim, "port"),
             store: record(Table::Stores, "self"),
-            zone: params.domain.as_ref().map(|name| ResourceKey::new(ResourceKind::Zone, name)),
+            zone: params.domain.as_ref().and_then(|name| params.domain_plan.zone_key(name)),
         }
     }
 }
@@ -103,7 +111,7 @@ impl CreateStore {
         let mut plan = Plan::default();
         let claims = claims(&mut plan, params, candidates, &keys)?;
         let store = plan.task(INITIALIZE, "Create database entries").bring_later(keys.store.clone(), &claims);
-        let mut all = domain_steps(&mut plan, params, &keys, store)?;
+        let mut all = domain_steps(&mut plan, params, store)?;
         let infrastructure = infrastructure_steps(&mut plan, params, store);
         all.extend(&infrastructure);
         activation_steps(&mut plan, params, &keys, &all, &infrastructure);
@@ -134,26 +142,13 @@ fn claims(plan: &mut Plan, params: &CreateParams, candidates: &Candidates, keys:
     Ok(claims)
 }
 
-fn domain_steps(plan: &mut Plan, params: &CreateParams, keys: &Keys, store: usize) -> Result<Vec<usize>> {
+fn domain_steps(plan: &mut Plan, params: &CreateParams, store: usize) -> Result<Vec<usize>> {
     plan.task(DOMAINS, "Setup system subdomain");
     let mut steps = vec![plan.bring_later(record(Table::Domains, params.system.as_str()), &[store])];
-    let (Some(domain), Some(zone_key)) = (&params.domain, &keys.zone) else {
-        for (task, kind) in [
-            ("Create Cloudflare zone", ResourceKind::Zone),
-            ("Configure DNS records", ResourceKind::Records),
-            ("Provision SSL certificates", ResourceKind::Record),
-        ] {
-            plan.task(DOMAINS, task).skip(ResourceKey::new(kind, "custom domain"), SYSTEM_ONLY, &[store]);
-        }
-        return Ok(steps);
-    };
-    plan.task(DOMAINS, "Create Cloudflare zone");
-    let zone = plan.bring(zone_key.clone(), Json::of(&ZoneSpec { name: domain.clone() })?, &[store]);
-    steps.push(plan.bring_later(record(Table::Domains, domain.as_str()), &[zone]));
-    plan.task(DOMAINS, "Configure DNS records");
-    steps.push(plan.bring_later(ResourceKey::new(ResourceKind::Records, domain), &[zone]));
-    plan.task(DOMAINS, "Provision SSL certificates");
-    steps.push(plan.bring_later(record(Table::Certificates, domain.as_str()), &[zone]));
+    match &params.domain {
+        Some(domain) => steps.extend(params.domain_plan.steps(plan, domain, &params.policy, store)?),
+        None => custom_domain::skipped(plan, store),
+    }
     Ok(steps)
 }
 
@@ -164,8 +159,10 @@ fn infrastructure_steps(plan: &mut Plan, params: &CreateParams, store: usize) ->
     plan.task(INFRASTRUCTURE, "Setup database");
     plan.skip(ResourceKey::new(ResourceKind::Database, database_name(&params.username)), NO_DATABASE, &[store]);
     let route = plan.task(INFRASTRUCTURE, "Configure routing").bring_later(key(Part::Route), &[store]);
+    let direct = params.direct.as_ref();
+    let direct = direct.map(|_| plan.bring_later(ResourceKey::new(ResourceKind::TunnelRoute, &params.username), &[store]));
     let process = plan.task(ACTIVATE, "Start application process").bring_later(key(Part::Process), &[files, environment]);
-    vec![route, process]
+    [Some(route), direct, Some(process)].into_iter().flatten().collect()
 }
 
 fn activation_steps(plan: &mut Plan, params: &CreateParams, keys: &Keys, all: &[usize], infrastructure: &[usize]) {
@@ -246,6 +243,7 @@ impl<'a> Known<'a> {
                     spec: intent.spec.clone(),
                     found: step.found.clone(),
                     after: self.hangs_on(index),
+                    late_until: self.doc.late_until(&step.key),
                 });
             }
         }
@@ -273,52 +271,16 @@ impl<'a> Known<'a> {
     }
 
     fn domain(&self, name: &Hostname) -> Result<RecordRow> {
-        let store_id = self.store_id()?;
         if *name == self.params.system {
-            let row = DomainRecord {
-                name: name.clone(),
-                store_id,
-                strategy: "wildcard".to_owned(),
-                zone: None,
-                name_servers: Vec::new(),
-                waits_on: None,
-            };
-            return plain(Table::Domains, name.to_string(), &row);
+            return custom_domain::system(name, self.store_id()?);
         }
-        let zone = self.zone()?;
-        let waits_on = Some(self.waits_on("point the domain's name servers at Cloudflare"));
-        let row = DomainRecord {
-            name: name.clone(),
-            store_id,
-            strategy: "zone".to_owned(),
-            zone: Some(zone.id),
-            name_servers: zone.name_servers,
-            waits_on,
-        };
-        plain(Table::Domains, name.to_string(), &row)
-    }
-
-    fn waits_on(&self, what: &str) -> WaitsOn {
-        WaitsOn { who: "owner".to_owned(), what: what.to_owned(), since: self.doc.created_at }
+        self.params.domain_plan.domain(name, self.store_id()?, self.zone().ok(), self.doc.created_at)
     }
 
     fn records(&self) -> Result<Json> {
         let zone = self.zone()?;
-        let alias = |name: String| RecordSpec {
-            record_type: RecordType::Cname,
-            name,
-            content: self.params.tunnel_target.clone(),
-            proxied: true,
-        };
-        Json::of(&RecordsSpec { records: vec![alias(zone.name.to_string())], zone: zone.id })
-    }
-
-    fn certificate(&self, name: &Hostname) -> Result<RecordRow> {
-        let waits_on =
-            Some(self.waits_on("the certificate is issued once the zone is active, which waits on the domain's name servers"));
-        let row =
-            CertificateRecord { name: name.clone(), store_id: self.store_id()?, provider: "universal".to_owned(), waits_on };
-        plain(Table::Certificates, name.to_string(), &row)
+        let apex = RecordSpec::cname(zone.name.as_str(), &self.params.tunnel_target, true)?;
+        Json::of(&RecordsSpec { records: vec![apex], zone: zone.id })
     }
 
     fn due(&self, check: &str) -> Result<RecordRow> {
@@ -354,12 +316,22 @@ impl<'a> Known<'a> {
         Json::of(&ConnectivitySpec { host: self.params.host.clone(), store: self.store_id()?, names, path: "/health".to_owned() })
     }
 
+    /// A rule for each host name, straight to the store's port.
+    fn tunnel_route(&self) -> Result<Json> {
+        let tunnel = self.params.direct.clone().ok_or_else(|| missing("the tunnel"))?;
+        let service = format!("http://localhost:{}", self.port()?);
+        let rule = |name: &Hostname| IngressRule { hostname: Some(name.to_string()), service: service.clone(), rest: Map::new() };
+        let rules = [&self.params.system].into_iter().chain(&self.params.domain).map(rule).collect();
+        let row = RouteRow { tunnel, host: self.params.host.clone(), rules };
+        Json::of(&TunnelRouteSpec { store: self.store_id()?, row })
+    }
+
     fn record(&self, step: &Step, index: usize) -> Result<(Option<Json>, Json)> {
         let (table, id) = step.key.name.split_once('/').ok_or_else(|| missing("the document"))?;
         let row = match table {
             "stores" => return self.store_transition(index),
             "domains" => self.domain(&id.parse()?)?,
-            "certificates" => self.certificate(&id.parse()?)?,
+            "certificates" => self.params.domain_plan.certificate(&id.parse()?, self.store_id()?, self.doc.created_at)?,
             "due_times" => self.due(id)?,
             _ => self.notification()?,
         };
@@ -403,7 +375,11 @@ impl Flow for CreateStore {
         let spec = match step.key.kind {
             ResourceKind::Record => return known.record(step, index),
             ResourceKind::Records => known.records()?,
+            ResourceKind::ZonePolicy | ResourceKind::PolicyLook => {
+                zone_policy::of_new_zone(&known.params.policy, doc, &known.zone()?, &step.key)?
+            }
             ResourceKind::Connectivity => known.connectivity()?,
+            ResourceKind::TunnelRoute => known.tunnel_route()?,
             ResourceKind::HostPart => {
                 let part = Part::ALL.into_iter().find(|part| part.as_str() == step.key.name);
                 known.part(part.ok_or_else(|| missing("the part"))?)?

@@ -1,6 +1,6 @@
 //! Deleting a store: everything it holds → absent, in the reverse order of its making. Forward only.
 
-use super::{missing, params};
+use super::{after_its_last, missing, params};
 use crate::operation::{Flow, OperationDoc, Plan, Step};
 use crate::record::{StoreRecord, StoreState, decode};
 use crate::resource::{ResourceKey, ResourceKind, Scene};
@@ -46,6 +46,7 @@ impl DeleteStore {
                 held.found.clone(),
                 &after,
             );
+            plan.not_before(held.late_until);
             if let Some(slot) = numbers.get_mut(place) {
                 *slot = Some(number);
             }
@@ -62,8 +63,10 @@ fn mark_key() -> ResourceKey {
 fn task(kind: ResourceKind) -> &'static str {
     match kind {
         ResourceKind::Claim => "Release names",
-        ResourceKind::Zone | ResourceKind::Records => "Remove domain configuration",
-        ResourceKind::HostPart => "Remove deployment",
+        ResourceKind::Zone | ResourceKind::Records | ResourceKind::Hostname | ResourceKind::ZonePolicy => {
+            "Remove domain configuration"
+        }
+        ResourceKind::HostPart | ResourceKind::TunnelRoute => "Remove deployment",
         _ => "Remove database entries",
     }
 }
@@ -90,7 +93,11 @@ impl Flow for DeleteStore {
     async fn plan(&self, scene: &Scene, doc: &OperationDoc) -> Result<Vec<Step>> {
         let id = params::<DeleteParams>(doc)?.store_id;
         match scene.providers.repo.get(Table::Stores, &id.to_string()).await? {
-            Some(row) => Self::steps(&decode(&row)?, &doc.id, doc.created_at),
+            Some(row) => {
+                let store = decode(&row)?;
+                after_its_last(scene, &store).await?;
+                Self::steps(&store, &doc.id, doc.created_at)
+            }
             None => Ok(Vec::new()),
         }
     }

@@ -1,7 +1,7 @@
 //! Bringing what drifted back to what it should be: of one store, or of the platform. Forward only, and only what is not as it should be.
 
 use super::ensure_platform::platform_resources;
-use super::{missing, params};
+use super::{after_its_last, missing, params};
 use crate::operation::{Flow, OperationDoc, Plan, Step};
 use crate::record::{Held, PLATFORM, PlatformRecord, StoreRecord, StoreState, decode};
 use crate::resource::{DriftAction, RecordRow, ResourceKey, ResourceKind, Scene, findings};
@@ -52,6 +52,7 @@ impl Reconcile {
         else {
             return Ok(Vec::new());
         };
+        after_its_last(scene, &store).await?;
         let mut plan = Plan::default();
         let before = Json::of(&store.row()?)?;
         let marked = StoreRecord { operation: doc.id.clone(), updated_at: doc.created_at, ..store.clone() };
@@ -113,6 +114,7 @@ impl Flow for Reconcile {
             if let Some(found) = doc.found(&resource.key) {
                 resource.found = Some(found.clone());
             }
+            resource.late_until = resource.late_until.max(doc.late_until(&resource.key));
         }
         row.body = Json::of(&store)?;
         Ok((Some(marked), Json::of(&row)?))

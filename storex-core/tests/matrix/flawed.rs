@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use storex_core::{
-    Claim, ClaimOutcome, Clock, Deployed, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Epoch, Expected, HostFacts,
-    Hostname, Lease, Nonce, Page, Part, PartFacts, Query, RecordFacts, RecordSpec, Result, Row, RowPage, RowWrite, StoreHost,
-    StoreId, StorePackage, StoreRepo, Table, Visit, Wakeups, ZoneFacts, ZoneId,
+    Claim, ClaimOutcome, Clock, Code, Deployed, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Epoch, Expected,
+    Fence, Grant, HostFacts, Hostname, HostnameFacts, HostnameSpec, Lease, Nonce, OriginStatus, Page, Part, PartFacts, Query,
+    RecordFacts, RecordSpec, Result, Row, RowPage, RowWrite, StoreHost, StoreId, StorePackage, StoreRepo, Table, Visit, Wakeups,
+    ZoneFacts, ZoneId,
 };
 use storex_fakes::{MemoryDomains, MemoryStores};
 
 /// What is wrong with a repo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RepoFlaw {
-    /// A journal is written whatever its version is.
+    /// A journal is written whatever its version is, and whoever has its lease.
     NoCompare,
     /// Every seventh journal write is acknowledged and lost.
     LosesWrites,
@@ -31,6 +32,8 @@ pub(crate) enum RepoFlaw {
     KeepsDocuments,
     /// A write whose answer was lost is not recognised when it is repeated.
     ForgetsNonces,
+    /// A write that comes after the end of its lease happens all the same.
+    NoFence,
 }
 
 #[derive(Debug)]
@@ -41,13 +44,20 @@ pub(crate) struct FlawedRepo {
     pub(crate) count: AtomicU32,
 }
 
+impl FlawedRepo {
+    fn fence(&self, fence: Fence) -> Fence {
+        if self.flaw == RepoFlaw::NoFence { Fence::NONE } else { fence }
+    }
+}
+
 #[async_trait]
 impl StoreRepo for FlawedRepo {
     async fn get(&self, table: Table, id: &str) -> Result<Option<Row>> {
         self.inner.get(table, id).await
     }
 
-    async fn put(&self, write: &RowWrite, expected: Expected, nonce: &Nonce) -> Result<u64> {
+    async fn put(&self, write: &RowWrite, expected: Expected, nonce: &Nonce, fence: Fence) -> Result<u64> {
+        let fence = self.fence(fence);
         let journal = write.table == Table::Operations;
         let count = self.count.fetch_add(u32::from(journal), Ordering::Relaxed) + 1;
         match self.flaw {
@@ -58,51 +68,51 @@ impl StoreRepo for FlawedRepo {
             RepoFlaw::NoCompare if journal => {
                 let expected =
                     self.stores.row(write.table, &write.id).map_or(Expected::Absent, |row| Expected::Version(row.version));
-                self.inner.put(write, expected, nonce).await
+                self.inner.put(write, expected, nonce, Fence::NONE).await
             }
             RepoFlaw::ForgetsNonces => {
                 let fresh = Nonce(format!("{}-{}", nonce.0, self.count.fetch_add(1, Ordering::Relaxed)));
-                self.inner.put(write, expected, &fresh).await
+                self.inner.put(write, expected, &fresh, fence).await
             }
-            _ => self.inner.put(write, expected, nonce).await,
+            _ => self.inner.put(write, expected, nonce, fence).await,
         }
     }
 
-    async fn delete(&self, table: Table, id: &str, version: u64) -> Result<()> {
+    async fn delete(&self, table: Table, id: &str, version: u64, fence: Fence) -> Result<()> {
         if self.flaw == RepoFlaw::KeepsDocuments {
             return Ok(());
         }
-        self.inner.delete(table, id, version).await
+        self.inner.delete(table, id, version, self.fence(fence)).await
     }
 
     async fn list(&self, table: Table, query: &Query, page: &Page) -> Result<RowPage> {
         self.inner.list(table, query, page).await
     }
 
-    async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome> {
+    async fn claim(&self, claim: &Claim, fence: Fence) -> Result<ClaimOutcome> {
         if self.flaw == RepoFlaw::GrantsClaims {
             return Ok(ClaimOutcome::Held);
         }
-        self.inner.claim(claim).await
+        self.inner.claim(claim, self.fence(fence)).await
     }
 
-    async fn claim_first(&self, claim: &Claim, candidates: &[String]) -> Result<Option<String>> {
+    async fn claim_first(&self, claim: &Claim, candidates: &[String], fence: Fence) -> Result<Option<String>> {
         if self.flaw == RepoFlaw::ClaimsAnother {
             let free = |name: &&String| self.stores.holder(&claim.namespace, name).is_none();
             let free: Vec<String> = candidates.iter().filter(free).cloned().collect();
-            return self.inner.claim_first(claim, &free).await;
+            return self.inner.claim_first(claim, &free, self.fence(fence)).await;
         }
-        self.inner.claim_first(claim, candidates).await
+        self.inner.claim_first(claim, candidates, self.fence(fence)).await
     }
 
-    async fn release(&self, namespace: &str, name: &str, owner: &str) -> Result<()> {
+    async fn release(&self, namespace: &str, name: &str, owner: &str, fence: Fence) -> Result<()> {
         if self.flaw == RepoFlaw::KeepsClaims {
             return Ok(());
         }
-        self.inner.release(namespace, name, owner).await
+        self.inner.release(namespace, name, owner, fence).await
     }
 
-    async fn acquire(&self, lease: &Lease) -> Result<Option<Epoch>> {
+    async fn acquire(&self, lease: &Lease) -> Result<Option<Grant>> {
         if self.flaw == RepoFlaw::GrantsLeases {
             self.stores.void_leases();
         }
@@ -129,6 +139,8 @@ pub(crate) enum EdgeFlaw {
     MakesNothing,
     /// Zones are acknowledged as removed and stay.
     KeepsZones,
+    /// Creating a zone that exists answers it.
+    AnswersWhatExists,
 }
 
 #[derive(Debug)]
@@ -152,8 +164,13 @@ impl DomainProvider for FlawedEdge {
         }
     }
 
-    async fn ensure_zone(&self, cx: &EffectCx, name: &Hostname) -> Result<ZoneFacts> {
-        self.inner.ensure_zone(cx, name).await
+    async fn create_zone(&self, cx: &EffectCx, name: &Hostname) -> Result<ZoneFacts> {
+        match self.inner.create_zone(cx, name).await {
+            Err(error) if self.flaw == EdgeFlaw::AnswersWhatExists && error.code() == Code::ZoneExists => {
+                self.inner.find_zone(name).await?.ok_or(error)
+            }
+            other => other,
+        }
     }
 
     async fn list_records(&self, zone: &ZoneId, comment_prefix: Option<&str>) -> Result<Vec<RecordFacts>> {
@@ -173,6 +190,22 @@ impl DomainProvider for FlawedEdge {
             return Ok(Vec::new());
         }
         self.inner.ensure_records(cx, zone, records).await
+    }
+
+    async fn find_hostname(&self, zone: &ZoneId, name: &Hostname) -> Result<Option<HostnameFacts>> {
+        self.inner.find_hostname(zone, name).await
+    }
+
+    async fn list_hostnames(&self, zone: &ZoneId) -> Result<Option<Vec<HostnameFacts>>> {
+        self.inner.list_hostnames(zone).await
+    }
+
+    async fn create_hostname(&self, cx: &EffectCx, zone: &ZoneId, spec: &HostnameSpec) -> Result<HostnameFacts> {
+        self.inner.create_hostname(cx, zone, spec).await
+    }
+
+    async fn ensure_fallback_origin(&self, cx: &EffectCx, zone: &ZoneId, origin: &Hostname) -> Result<OriginStatus> {
+        self.inner.ensure_fallback_origin(cx, zone, origin).await
     }
 
     async fn remove(&self, cx: &EffectCx, object: &DomainObject) -> Result<()> {
@@ -201,8 +234,8 @@ impl DomainProvider for Misreading {
         self.0.find_zone(name).await
     }
 
-    async fn ensure_zone(&self, cx: &EffectCx, name: &Hostname) -> Result<ZoneFacts> {
-        self.0.ensure_zone(cx, name).await
+    async fn create_zone(&self, cx: &EffectCx, name: &Hostname) -> Result<ZoneFacts> {
+        self.0.create_zone(cx, name).await
     }
 
     async fn list_records(&self, zone: &ZoneId, comment_prefix: Option<&str>) -> Result<Vec<RecordFacts>> {
@@ -211,6 +244,22 @@ impl DomainProvider for Misreading {
 
     async fn ensure_records(&self, cx: &EffectCx, zone: &ZoneId, records: &[RecordSpec]) -> Result<Vec<RecordFacts>> {
         self.0.ensure_records(cx, zone, records).await
+    }
+
+    async fn find_hostname(&self, zone: &ZoneId, name: &Hostname) -> Result<Option<HostnameFacts>> {
+        self.0.find_hostname(zone, name).await
+    }
+
+    async fn list_hostnames(&self, zone: &ZoneId) -> Result<Option<Vec<HostnameFacts>>> {
+        self.0.list_hostnames(zone).await
+    }
+
+    async fn create_hostname(&self, cx: &EffectCx, zone: &ZoneId, spec: &HostnameSpec) -> Result<HostnameFacts> {
+        self.0.create_hostname(cx, zone, spec).await
+    }
+
+    async fn ensure_fallback_origin(&self, cx: &EffectCx, zone: &ZoneId, origin: &Hostname) -> Result<OriginStatus> {
+        self.0.ensure_fallback_origin(cx, zone, origin).await
     }
 
     async fn remove(&self, cx: &EffectCx, object: &DomainObject) -> Result<()> {

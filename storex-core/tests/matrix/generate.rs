@@ -7,7 +7,7 @@ use crate::workflow::{TRIES, Workflow};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use storex_core::Code;
-use storex_core::operation::{Change, Direction, OperationDoc, Outcome as End, StepState};
+use storex_core::operation::{Change, Direction, OperationDoc, Outcome as End, Step, StepState};
 use storex_core::resource::ResourceKind;
 use storex_fakes::{Call, Fault, FaultRule, Moved, When};
 
@@ -67,6 +67,10 @@ impl Generated {
         let Some(last) = effect_of(run, document.steps.len() - 1) else { return };
         let call = &run.calls[last];
         let subject = call.subject.split('/').next().unwrap();
+        // A failure that an earlier call of the workflow meets first would come too soon.
+        if run.calls[..last].iter().any(|other| other.name == call.name && other.subject.starts_with(subject)) {
+            return;
+        }
         let failing = FaultRule::next(call.name, subject, When::Before, Fault::Refuse(Code::Corrupt));
         for (number, hit) in hits(&run.calls, 0) {
             if number < last {
@@ -108,6 +112,7 @@ fn is_fresh(calls: &[Call], number: usize) -> bool {
 /// A failure of every step: refused for good at its effect; at the edge also unclear until nobody tries any more, without effect and
 /// with late ones, so that it settles.
 fn failures(document: &OperationDoc, run: &Outcome) -> Vec<FaultRule> {
+    use ResourceKind::{FallbackOrigin, Hostname, Ingress, Records, Tunnel, Zone};
     let mut failures = Vec::new();
     for (index, step) in document.steps.iter().enumerate().filter(|(_, step)| step.state != StepState::Skipped) {
         let call = effect_of(run, index).unwrap();
@@ -125,7 +130,7 @@ fn failures(document: &OperationDoc, run: &Outcome) -> Vec<FaultRule> {
             }
             _ => failures.push(FaultRule::at(nth, When::Before, Fault::Refuse(refusal))),
         }
-        if matches!(step.key.kind, ResourceKind::Zone | ResourceKind::Records | ResourceKind::Tunnel | ResourceKind::Ingress) {
+        if matches!(step.key.kind, Zone | Records | Tunnel | Ingress | Hostname | FallbackOrigin) {
             for fault in [Fault::Unclear, Fault::Late(45)] {
                 failures.push(FaultRule { times: TRIES, ..FaultRule::next(name, "", When::Before, fault) });
             }
@@ -144,7 +149,10 @@ fn floor(workflow: Workflow, document: &OperationDoc, run: &Outcome) -> usize {
     if workflow.forward_only() {
         return forward;
     }
-    let undone = |index: &usize| real(index) && document.steps[*index].change != Change::Check;
+    let undone = |index: &usize| {
+        let step = &document.steps[*index];
+        real(index) && step.change != Change::Check && removal_calls(step)
+    };
     let backward: usize = indexes
         .map(|failed| above(document, failed).iter().filter(|one| undone(one)).map(|one| weight(*one)).sum::<usize>())
         .sum();
@@ -161,15 +169,23 @@ fn above(document: &OperationDoc, index: usize) -> BTreeSet<usize> {
     all
 }
 
+/// Whether taking it away calls anybody: the policy of a zone that storex made goes with the zone.
+fn removal_calls(step: &Step) -> bool {
+    step.key.kind != ResourceKind::ZonePolicy
+}
+
 /// All boundaries of all steps, there and, where there is one, back.
 fn wanted(workflow: Workflow, document: &OperationDoc) -> BTreeSet<Spot> {
     use Boundary::{B0, B1, B2, B3, B4, B5};
     let mut wanted = BTreeSet::new();
     for (index, step) in document.steps.iter().enumerate().filter(|(_, step)| step.state != StepState::Skipped) {
-        wanted.extend([B0, B1, B2, B3, B4, B5].map(|boundary| Spot { step: index, back: false, boundary }));
+        let calls = step.change != Change::Remove || removal_calls(step);
+        let there = [B0, B1, B4, B5].into_iter().chain(calls.then_some([B2, B3]).into_iter().flatten());
+        wanted.extend(there.map(|boundary| Spot { step: index, back: false, boundary }));
         let last = !document.steps.iter().any(|other| other.after.contains(&index));
         if !workflow.forward_only() && step.change != Change::Check && !last {
-            wanted.extend([B2, B3, B4, B5].map(|boundary| Spot { step: index, back: true, boundary }));
+            let back = [B4, B5].into_iter().chain(removal_calls(step).then_some([B2, B3]).into_iter().flatten());
+            wanted.extend(back.map(|boundary| Spot { step: index, back: true, boundary }));
         }
     }
     wanted

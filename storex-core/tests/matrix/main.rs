@@ -10,6 +10,7 @@
 
 mod dice;
 mod flawed;
+mod found;
 mod generate;
 mod mutants;
 mod pairs;

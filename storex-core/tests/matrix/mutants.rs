@@ -75,8 +75,6 @@ fn all() -> Vec<Mutant> {
         "succeeded when the host is done": succeeded_early,
         "poisons instead of turning back": poisons,
         "names are not claimed": claims_skipped,
-        "a foreign zone is taken for ours": foreign_ignored,
-        "a zone is not looked for before it is made": no_proof,
         "unclear counts as done": unclear_is_done,
         "unclear counts as refused": unclear_is_refused,
         "the process does not wait for its files": no_order,
@@ -94,6 +92,7 @@ fn all() -> Vec<Mutant> {
         "the repo grants every lease": RepoFlaw::GrantsLeases,
         "the repo keeps every document": RepoFlaw::KeepsDocuments,
         "the repo does not know a repeated write": RepoFlaw::ForgetsNonces,
+        "writes after the end of a lease happen": RepoFlaw::NoFence,
     });
     all.extend(flawed! { with_edge:
         "a short page counts as all": EdgeFlaw::ShortPages,
@@ -109,6 +108,9 @@ fn all() -> Vec<Mutant> {
         "routes are not made": HostFlaw::ForgetsRoutes,
         "epochs fall": HostFlaw::FallingEpoch,
     });
+    // The look and the creation guard a foreign zone; each alone is enough.
+    all.push(Mutant { name: "a foreign zone is taken for ours", assemble: |world| unguarded(world, foreign_ignored) });
+    all.push(Mutant { name: "a zone is not looked for before it is made", assemble: |world| unguarded(world, no_proof) });
     all.push(Mutant { name: "a failed listing counts as empty", assemble: misread });
     all.push(Mutant { name: "the clock runs a hundred times too fast", assemble: fast });
     all
@@ -128,6 +130,10 @@ fn with_edge(world: &World, flaw: EdgeFlaw) -> Parts {
     let sound = parts(world);
     let edge = FlawedEdge { inner: Arc::clone(&sound.domains), domains: world.domains.clone(), flaw };
     Parts { domains: Arc::new(edge), ..sound }
+}
+
+fn unguarded(world: &World, decide: Decide) -> Parts {
+    Parts { decide: Some(decide), ..with_edge(world, EdgeFlaw::AnswersWhatExists) }
 }
 
 fn misread(world: &World) -> Parts {
@@ -268,7 +274,7 @@ fn no_proof(doc: &OperationDoc, facts: &Facts, now: Timestamp, flow: &dyn Flow) 
 
 fn unclear_is_done(doc: &OperationDoc, facts: &Facts, now: Timestamp, flow: &dyn Flow) -> Moves {
     replaced(next(doc, facts, now, flow), doc, |index, step, one| match one {
-        Move::Look(_) if step.doubted && step.key.kind == ResourceKind::HostPart && !back(doc) => Move::Settle(index, None),
+        Move::Look(_) if step.doubts > 0 && step.key.kind == ResourceKind::HostPart && !back(doc) => Move::Settle(index, None),
         other => other,
     })
 }

@@ -76,6 +76,8 @@ const EDGE_READ: [Kind; 10] = [
     Kind::new(Before, Fault::Event(Event::RecordsRemoved)),
     Kind::new(Before, Fault::Event(Event::ZonesRemoved)),
 ];
+/// F1, F4 of the public DNS.
+const DNS_READ: [Kind; 2] = [Kind::new(Before, Fault::Unavailable), Kind::new(Before, Fault::NoAnswer)];
 /// F10.
 const STALE: Kind = Kind::new(Before, Fault::Stale);
 /// F1 to F9, F17, F20, and a refusal for good.
@@ -131,8 +133,11 @@ pub(crate) fn kinds(call: &Call, fresh: bool) -> Vec<Kind> {
     let own: &[Kind] = match (provider, method) {
         ("repo", "get" | "list") => &REPO_READ,
         ("repo", _) => &REPO_WRITE,
-        ("domains", "find_zone" | "list_records") | ("tunnel", "find" | "load") => &EDGE_READ,
-        ("domains" | "tunnel", _) => &EDGE_EFFECT,
+        ("domains", "find_zone" | "list_records" | "find_hostname")
+        | ("tunnel", "find" | "load")
+        | ("edge", "limits" | "setting" | "rules" | "certificates") => &EDGE_READ,
+        ("dns", _) => &DNS_READ,
+        ("domains" | "tunnel" | "edge", _) => &EDGE_EFFECT,
         ("host", "apply" | "withdraw") => &HOST_EFFECT,
         ("host", _) => &HOST_READ,
         _ => panic!("no kinds are known for {}", call.name),
@@ -142,7 +147,7 @@ pub(crate) fn kinds(call: &Call, fresh: bool) -> Vec<Kind> {
 }
 
 pub(crate) fn is_edge_read(call: &Call) -> bool {
-    matches!(call.name, "domains.find_zone" | "domains.list_records" | "tunnel.find" | "tunnel.load")
+    matches!(call.name, "domains.find_zone" | "domains.list_records" | "domains.find_hostname" | "tunnel.find" | "tunnel.load")
 }
 
 /// One strike: the kind, at the call of this number from the request on; 1 is the first.

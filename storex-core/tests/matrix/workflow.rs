@@ -2,11 +2,15 @@
 
 use std::sync::OnceLock;
 use std::time::Duration;
-use storex_core::{Controller, CreateStoreRequest, Error, Settings};
+use storex_core::record::DomainRecord;
+use storex_core::{Controller, CreateStoreRequest, Error, Lookup, Settings, Table};
 use storex_fakes::{Parts, Sentinels, Snapshot, World};
 
 /// Longest time after a call's deadline at which an effect of the edge lands.
 const LATE_EFFECTS: Duration = Duration::from_mins(1);
+
+/// A custom hostname.
+const HOSTNAME: &str = "www.oceanbreezestore.com";
 
 /// A zone that is somebody else's.
 const FOREIGN: &str = "foreign-shop.com";
@@ -21,6 +25,10 @@ pub(crate) enum Workflow {
     CreateSystem,
     DeleteCustom,
     DeleteSystem,
+    /// The custom hostname of a store whose owner has just proved the name.
+    ActivateHostname,
+    /// A delete of a store with a custom hostname.
+    DeleteHostname,
     /// The platform, from nothing.
     Platform,
     /// The platform that stands, when the router moved.
@@ -30,14 +38,23 @@ pub(crate) enum Workflow {
 }
 
 impl Workflow {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::CreateCustom, Self::CreateSystem, Self::DeleteCustom, Self::DeleteSystem, Self::Platform, Self::PlatformMoves];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::CreateCustom,
+        Self::CreateSystem,
+        Self::DeleteCustom,
+        Self::DeleteSystem,
+        Self::ActivateHostname,
+        Self::DeleteHostname,
+        Self::Platform,
+        Self::PlatformMoves,
+    ];
 
     /// Name of its flow in the journal.
     pub(crate) fn flow(self) -> &'static str {
         match self {
             Self::CreateCustom | Self::CreateSystem | Self::CreateForeign => "create_store",
-            Self::DeleteCustom | Self::DeleteSystem => "delete_store",
+            Self::DeleteCustom | Self::DeleteSystem | Self::DeleteHostname => "delete_store",
+            Self::ActivateHostname => "activate_domain",
             Self::Platform | Self::PlatformMoves => "ensure_platform",
         }
     }
@@ -53,11 +70,20 @@ impl Workflow {
             Self::CreateForeign => Some(FOREIGN),
             _ => None,
         };
+        let (domain, strategy) = match self {
+            Self::ActivateHostname | Self::DeleteHostname => (Some(HOSTNAME), Some("custom_hostname")),
+            _ => (domain, None),
+        };
         let body = serde_json::json!({
-            "username": "oceanbreeze", "domain": domain,
+            "username": "oceanbreeze", "domain": domain, "domain_strategy": strategy,
             "storeDetails": { "owner": "John Smith", "email": "john@example-mail.com" }
         });
         CreateStoreRequest::from_json(&body).unwrap()
+    }
+
+    /// True when the store has a custom hostname.
+    fn has_hostname(self) -> bool {
+        matches!(self, Self::ActivateHostname | Self::DeleteHostname)
     }
 
     /// Sends the request. What it answers is judged elsewhere; here only the world counts.
@@ -67,7 +93,11 @@ impl Workflow {
                 controller.adopt_platform().await?;
                 controller.create_store(&self.request()).await.map(|_| ())
             }
-            Self::DeleteCustom | Self::DeleteSystem => {
+            Self::ActivateHostname => {
+                controller.adopt_platform().await?;
+                controller.check_domains().await.map(|_| ())
+            }
+            Self::DeleteCustom | Self::DeleteSystem | Self::DeleteHostname => {
                 let stores = controller.list_stores(1, None).await?.stores;
                 match stores.first() {
                     Some(store) => controller.delete_store(&store.created.store_id).await.map(|_| ()),
@@ -81,7 +111,7 @@ impl Workflow {
 
     /// The world it begins in, made once.
     pub(crate) fn base(self) -> &'static Snapshot {
-        static BASES: [OnceLock<Snapshot>; 7] = [const { OnceLock::new() }; 7];
+        static BASES: [OnceLock<Snapshot>; 9] = [const { OnceLock::new() }; 9];
         let place = Self::ALL.iter().position(|one| *one == self);
         BASES[place.unwrap_or(Self::ALL.len())].get_or_init(|| runtime().block_on(self.prepare()))
     }
@@ -89,7 +119,7 @@ impl Workflow {
     async fn prepare(self) -> Snapshot {
         let mut world = World::new().unwrap();
         world.domains = world.domains.with_late_effect_window(LATE_EFFECTS);
-        let process = world.start(world.parts()).await.unwrap();
+        let process = world.start(parts(&world)).await.unwrap();
         if self != Self::Platform {
             process.controller.ensure_platform("http://localhost:3000").await.unwrap();
         }
@@ -98,10 +128,21 @@ impl Workflow {
             let zone = world.domains.insert_foreign_zone(&FOREIGN.parse().unwrap());
             world.wires.guard(Sentinels { zones: vec![zone], ..Sentinels::default() });
         }
-        if self.forward_only() {
+        if self.forward_only() || self.has_hostname() {
             let (created, operation) = process.controller.create_store(&self.request()).await.unwrap();
             assert!(process.controller.wait_operation(&operation, Duration::from_hours(1)).await.unwrap().done);
             assert_eq!(process.controller.get_store(&created.store_id).await.unwrap().created.store_id, created.store_id);
+        }
+        if self.has_hostname() {
+            let row = world.stores.row(Table::Domains, HOSTNAME).unwrap();
+            let proof = row.body.read::<DomainRecord>().unwrap().proof.unwrap();
+            world.dns.set(&proof.name, Lookup::Txt, &[&proof.value]);
+            tokio::time::sleep(Duration::from_mins(5)).await;
+        }
+        if self == Self::DeleteHostname {
+            process.controller.check_domains().await.unwrap();
+            tokio::time::sleep(Duration::from_mins(5)).await;
+            assert_eq!(world.domains.hostnames().len(), 2, "the sentinel's and ours");
         }
         assert_eq!(world.judge(storex_fakes::Allowance::default()).await, Vec::<String>::new());
         world.snapshot()
@@ -115,6 +156,7 @@ pub(crate) fn settings(world: &World) -> Settings {
     // Shorter than an effect, as in production: a process that took over meets effects that are still on their way.
     settings.lease = Duration::from_secs(3);
     settings.tries = TRIES;
+    settings.custom_hostnames = true;
     settings
 }
 

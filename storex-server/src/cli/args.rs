@@ -1,16 +1,29 @@
 //! The arguments of every command.
 
+mod cloudflare;
+mod db;
+mod dns;
+mod domains;
 mod drift;
+mod edge;
 mod operation;
 mod plan;
+mod tunnel;
 
+pub(crate) use cloudflare::{CheckArgs, CloudflareCommand, SetupArgs};
+pub(crate) use db::{DbCheckArgs, DbCommand, DbCopyArgs};
+pub(crate) use dns::{DnsCommand, ExportArgs, ImportArgs, ScanArgs, ZoneArgs};
+pub(crate) use domains::DomainArgs;
 pub(crate) use drift::{DriftArgs, ReconcileArgs};
+pub(crate) use edge::{EdgeArgs, PurgeArgs, ReissueArgs};
 pub(crate) use operation::{ChangeOperationArgs, GetOperationArgs, OperationCommand};
 pub(crate) use plan::{PlanCommand, PlanCreateArgs, PlanDeleteArgs};
+pub(crate) use tunnel::{CheckTunnelArgs, ConnectorsArgs, ResetConnectorArgs, TunnelCommand, TunnelSettingsArgs, TunnelUnitArgs};
 
 use crate::Environment;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use storex_core::record::Routing;
 use storex_core::{Hostname, PortRange};
 
 /// Folder of `storex up` when none is named.
@@ -57,6 +70,15 @@ pub(crate) enum Command {
     Drift(DriftArgs),
     /// Bring back what differs from what should be
     Reconcile(ReconcileArgs),
+    /// Look at the tunnel's connectors, reset one; check an ingress document; make the files of a locally managed tunnel
+    #[command(subcommand)]
+    Tunnel(TunnelCommand),
+    /// Look at the Cloudflare account and what the token can do; make what all stores share
+    #[command(subcommand)]
+    Cloudflare(CloudflareCommand),
+    /// Look at what a deployment's documents are kept in
+    #[command(subcommand)]
+    Db(DbCommand),
     /// Print the catalogue of error codes
     #[command(hide = true)]
     Errors(ErrorsArgs),
@@ -96,6 +118,13 @@ pub(crate) struct UpArgs {
     /// Domain below which stores have their system names [default: storex.com with the simulator; required with a Cloudflare token]
     #[arg(long, value_name = "DOMAIN")]
     pub(crate) primary_domain: Option<Hostname>,
+    /// How requests come from the tunnel to a store: through the router, or direct to its port by a rule of its own
+    #[arg(long, value_name = "router|direct", default_value = "router")]
+    pub(crate) routing: Routing,
+    #[command(flatten)]
+    pub(crate) domains: DomainArgs,
+    #[command(flatten)]
+    pub(crate) edge: EdgeArgs,
 }
 
 /// Where the files of an installation are.
@@ -144,6 +173,13 @@ pub(crate) struct ControllerArgs {
     /// Domain below which stores have their system names [default: storex.com with a simulator]
     #[arg(long, value_name = "DOMAIN")]
     pub(crate) primary_domain: Option<Hostname>,
+    /// How requests come from the tunnel to a store: through the router, or direct to its port by a rule of its own
+    #[arg(long, value_name = "router|direct", default_value = "router")]
+    pub(crate) routing: Routing,
+    #[command(flatten)]
+    pub(crate) domains: DomainArgs,
+    #[command(flatten)]
+    pub(crate) edge: EdgeArgs,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -209,6 +245,10 @@ pub(crate) enum StoreCommand {
     List(ListArgs),
     /// Show a store
     Get(GetStoreArgs),
+    /// Forget what the edge has cached of a store's hosts
+    Purge(PurgeArgs),
+    /// Get another certificate for a store's own domain
+    ReissueCertificate(ReissueArgs),
     /// Delete a store and everything it holds
     Delete(DeleteArgs),
 }
@@ -226,6 +266,12 @@ pub(crate) struct NewStore {
     /// The owner's own domain
     #[arg(long)]
     pub(crate) domain: Option<String>,
+    /// How the domain reaches the tunnel: zone or `custom_hostname` [default: the platform's]
+    #[arg(long, value_name = "STRATEGY")]
+    pub(crate) domain_strategy: Option<String>,
+    /// The domain's DNS host flattens aliases, so that its apex can be a custom hostname
+    #[arg(long)]
+    pub(crate) apex_flattening: bool,
     /// Name of the owner (required by the API)
     #[arg(long)]
     pub(crate) owner: Option<String>,

@@ -23,6 +23,8 @@ pub(super) enum Failure {
         /// Operation that goes on.
         operation: String,
     },
+    /// The answer is on standard output and says what is wrong; with its exit code.
+    Answered(u8),
     /// The reader of standard output is gone: nobody wants to know more.
     Unread,
 }
@@ -47,6 +49,7 @@ impl Failure {
                 streams.note(&format!("operation {operation} goes on; {}", resume(operation)));
                 *exit
             }
+            Self::Answered(exit) => *exit,
             Self::Unread => 0,
         }
     }

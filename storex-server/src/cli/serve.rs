@@ -1,12 +1,13 @@
 //! The commands that run storex rather than ask it.
 
-use super::args::{AgentArgs, ControllerArgs, ServeCommand, SimulatorArgs, UpArgs};
+use super::args::{AgentArgs, ControllerArgs, ServeCommand, SetupArgs, SimulatorArgs, UpArgs};
 use super::failure::Outcome;
 use super::streams::Streams;
 use crate::Environment;
-use crate::up::{self, Ports, RoleName, UpOptions};
+use crate::up::{self, DomainOptions, EdgeOptions, Ports, RoleName, UpOptions};
 use std::path::PathBuf;
 use std::time::Duration;
+use storex_core::record::Routing;
 use storex_core::{Code, Error, Hostname, PortRange, Result, Secret};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -36,7 +37,11 @@ pub(super) async fn up(args: UpArgs, environment: Environment, streams: &mut Str
         store_ports: args.store_ports,
         core: core(args.core)?,
         primary_domain: primary(args.primary_domain, environment.cloudflare_api_token.as_ref())?,
+        routing: args.routing,
+        domains: args.domains.options(),
+        edge: args.edge.options(),
         cloudflare_token: environment.cloudflare_api_token.clone(),
+        mongodb: environment.mongodb_uri.clone(),
         tool_prefixes: tool_prefixes(&environment),
         make_tokens: true,
         start_limit: START_LIMIT,
@@ -83,7 +88,31 @@ fn controller(args: ControllerArgs, environment: &Environment) -> Result<UpOptio
     let simulator = args.simulator_port.unwrap_or(USUAL_PORTS.simulator);
     let ports = Ports { controller: args.controller_port, agent: args.agent_port, router: args.router_port, simulator };
     let usual = usual(args.data.or_usual(environment), environment)?;
-    Ok(UpOptions { ports, primary_domain, cloudflare_token: token, ..usual })
+    Ok(UpOptions {
+        ports,
+        primary_domain,
+        routing: args.routing,
+        domains: args.domains.options(),
+        edge: args.edge.options(),
+        cloudflare_token: token,
+        ..usual
+    })
+}
+
+/// Options of `storex cloudflare setup`.
+pub(super) fn setup(args: SetupArgs, environment: &Environment) -> Result<UpOptions> {
+    let controller = ControllerArgs {
+        data: args.data,
+        controller_port: USUAL_PORTS.controller,
+        agent_port: USUAL_PORTS.agent,
+        router_port: args.router_port,
+        simulator_port: args.simulator_port,
+        primary_domain: args.primary_domain,
+        routing: args.routing,
+        domains: args.domains,
+        edge: args.edge,
+    };
+    self::controller(controller, environment)
 }
 
 fn agent(args: AgentArgs, environment: &Environment) -> Result<UpOptions> {
@@ -106,7 +135,11 @@ fn usual(data_dir: PathBuf, environment: &Environment) -> Result<UpOptions> {
         store_ports: USUAL_STORE_PORTS.parse::<PortRange>()?,
         core: PathBuf::from(USUAL_CORE),
         primary_domain: USUAL_PRIMARY.parse()?,
+        routing: Routing::Router,
+        domains: DomainOptions::default(),
+        edge: EdgeOptions::default(),
         cloudflare_token: None,
+        mongodb: environment.mongodb_uri.clone(),
         tool_prefixes: tool_prefixes(environment),
         make_tokens: false,
         start_limit: START_LIMIT,

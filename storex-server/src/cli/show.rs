@@ -99,6 +99,9 @@ pub(super) fn plan(plan: &Value) -> String {
     let columns = ["/action", "/task", "/change", "/resource", "/cloudflare_calls", "/skipped"];
     let head = ["STEP", "TASK", "CHANGE", "RESOURCE", "CLOUDFLARE CALLS", "SKIPPED"];
     let mut shown = table(&head, &cells(list(plan, "steps"), &columns));
+    let later = list(plan, "steps").iter().filter(|step| step.get("once").is_some());
+    shown
+        .push_str(&paragraph(later.map(|step| format!("{} comes later, once {}", text(step, "/resource"), text(step, "/once")))));
     let calls = text(plan, "/cloudflare_calls");
     shown.push_str(&paragraph([format!("{}: {calls} calls of Cloudflare's API; nothing was done", text(plan, "/operation"))]));
     shown

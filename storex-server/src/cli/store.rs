@@ -2,6 +2,7 @@
 
 use super::args::{CreateArgs, DeleteArgs, GetStoreArgs, ListArgs, NewStore, StoreCommand, WaitArgs};
 use super::connection::connect;
+use super::edge;
 use super::failure::{Failure, Outcome};
 use super::follow::follow;
 use super::http::{Answer, Client, segment};
@@ -16,6 +17,8 @@ pub(super) async fn run(command: StoreCommand, environment: &Environment, stream
         StoreCommand::Create(args) => create(&args, environment, streams).await,
         StoreCommand::List(args) => list(&args, environment, streams).await,
         StoreCommand::Get(args) => get(&args, environment, streams).await,
+        StoreCommand::Purge(args) => edge::purge(&args, environment, streams).await,
+        StoreCommand::ReissueCertificate(args) => edge::reissue(&args, environment, streams).await,
         StoreCommand::Delete(args) => delete(&args, environment, streams).await,
     }
 }
@@ -56,7 +59,10 @@ pub(super) fn request(args: &NewStore) -> Value {
         pairs.iter().filter_map(|(key, value)| Some(((*key).to_owned(), value.as_deref()?.into()))).collect()
     };
     let mut body = Map::from_iter([("username".to_owned(), args.username.as_str().into())]);
-    body.extend(given(&[("domain", &args.domain)]));
+    body.extend(given(&[("domain", &args.domain), ("domain_strategy", &args.domain_strategy)]));
+    if args.apex_flattening {
+        body.insert("apex_flattening".to_owned(), true.into());
+    }
     let details = given(&[("owner", &args.owner), ("email", &args.email), ("plan", &args.plan)]);
     body.insert("storeDetails".to_owned(), details.into());
     body.into()

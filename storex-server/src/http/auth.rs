@@ -1,28 +1,75 @@
-//! Access: everything the table does not call open needs the token.
+//! Access: who lets a request in, and whom it comes from.
 
 use super::problem::Refused;
-use super::router::ROUTES;
 use crate::ApiToken;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use storex_core::{Code, Error};
+use storex_core::{Code, Error, Result};
 
-/// Lets a request pass when its route is open or it carries the token once.
-pub(super) async fn check(State(token): State<ApiToken>, request: Request, next: Next) -> Response {
-    if !needs_token(&request) || bearer(request.headers()).is_some_and(|sent| token.matches(sent)) {
-        return next.run(request).await;
-    }
-    Refused(Error::new(Code::Unauthenticated, "the request carries no valid token")).into_response()
+/// Who decides whether a request to a route that is not open is let in.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Access {
+    /// storex: whoever carries this token.
+    Token(ApiToken),
+    /// The program the router is mounted in. storex asks for no token, so whoever reaches the router may create and delete stores: mount it behind
+    /// the program's own authentication, with no way around it.
+    HostAuthenticates,
 }
 
-/// A route needs the token unless the table calls it open; an address without a route needs it below `/api`.
-fn needs_token(request: &Request) -> bool {
-    match request.extensions().get::<MatchedPath>() {
-        Some(matched) => !ROUTES.iter().any(|route| route.open && route.path == matched.as_str()),
-        None => request.uri().path().split('/').nth(1) == Some("api"),
+impl From<ApiToken> for Access {
+    fn from(token: ApiToken) -> Self {
+        Self::Token(token)
+    }
+}
+
+impl Access {
+    /// Whether these headers get in.
+    ///
+    /// # Errors
+    /// `unauthenticated`.
+    pub(super) fn admit(&self, headers: &HeaderMap) -> Result<()> {
+        match self {
+            Self::HostAuthenticates => Ok(()),
+            Self::Token(token) if bearer(headers).is_some_and(|sent| token.matches(sent)) => Ok(()),
+            Self::Token(_) => Err(Error::new(Code::Unauthenticated, "the request carries no valid token")),
+        }
+    }
+}
+
+/// Whom a request comes from: an extension of the request that the program the router is mounted in may set once it has authenticated it.
+///
+/// Idempotency keys are kept apart by it, so that two people who choose the same key do not meet. Without it everybody is the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal(String);
+
+impl Principal {
+    /// The principal of this name: an account, a user, a service; the same for every request of theirs.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// Its name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Principal {
+    /// Who holds the one token.
+    fn default() -> Self {
+        Self::new("operator")
+    }
+}
+
+/// Lets a request pass that gets in.
+pub(super) async fn check(State(access): State<Access>, request: Request, next: Next) -> Response {
+    match access.admit(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(error) => Refused(error).into_response(),
     }
 }
 

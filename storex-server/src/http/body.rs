@@ -45,6 +45,29 @@ pub(super) async fn optional_json(request: Request) -> Result<Option<Value>> {
     }
 }
 
+/// Whether a request says `{"force": true}`; one without a body does not, and null counts as not there.
+///
+/// # Errors
+/// As [`json`]; `unknown_field` and `invalid_field` with the pointer for any other document.
+pub(super) async fn force(request: Request) -> Result<bool> {
+    optional_json(request).await?.as_ref().map(forced).transpose().map(Option::unwrap_or_default)
+}
+
+fn forced(body: &Value) -> Result<bool> {
+    let wrong = |what: &str, pointer: &str| Error::new(Code::InvalidField, format!("expected {what}")).pointer(pointer);
+    let fields = body.as_object().ok_or_else(|| wrong("an object", ""))?;
+    if let Some(key) = fields.keys().find(|key| *key != "force") {
+        let shown: String = key.chars().take(60).collect();
+        let pointer = format!("/{}", shown.replace('~', "~0").replace('/', "~1"));
+        return Err(Error::new(Code::UnknownField, format!("the field {shown:?} is not known; known is force")).pointer(pointer));
+    }
+    match fields.get("force") {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(force)) => Ok(*force),
+        Some(_) => Err(wrong("true or false", "/force")),
+    }
+}
+
 fn undeclared() -> Error {
     Error::new(Code::UnsupportedMediaType, "the body is not declared as application/json")
 }

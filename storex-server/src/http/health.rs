@@ -6,6 +6,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde_json::json;
 use storex_core::{Code, Controller, Error};
 
@@ -23,9 +24,15 @@ pub(super) async fn ready(State(controller): State<Controller>) -> Result<Respon
     Err(Refused(Error::new(Code::PlatformNotReady, readiness.missing)))
 }
 
+/// The parameter of a page about a code.
+#[derive(Deserialize)]
+pub(super) struct Coded {
+    code: String,
+}
+
 /// `GET /problems/{code}`: the page the `type` of a problem document leads to.
-pub(super) async fn problem(code: Result<Path<String>, PathRejection>) -> Result<Response, Refused> {
-    let code = code.ok().and_then(|Path(text)| Code::parse(&text)).ok_or_else(|| absent("page"))?;
+pub(super) async fn problem(code: Result<Path<Coded>, PathRejection>) -> Result<Response, Refused> {
+    let code = code.ok().and_then(|Path(Coded { code })| Code::parse(&code)).ok_or_else(|| absent("page"))?;
     let entry = code.entry();
     let page = format!(
         "# {}\n\n{}.\n\nWhat to do: {}\n\nHTTP status {}, exit code {}.\n",

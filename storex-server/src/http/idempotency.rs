@@ -1,19 +1,19 @@
 //! The header `Idempotency-Key` of a request that may be repeated, and `Idempotency-Replayed` of the answer to a repetition.
 
+use super::auth::Principal;
+use axum::Extension;
 use axum::http::HeaderMap;
 use axum::response::AppendHeaders;
 use storex_core::{Code, Error, IdempotencyKey, RequestOptions, Result};
 
 /// Name of the header.
 const HEADER: &str = "Idempotency-Key";
-/// Who sends requests: there is one token, the operator's.
-const PRINCIPAL: &str = "operator";
 
-/// How the request is meant, by its headers.
+/// How the request is meant, by its headers and whom it comes from.
 ///
 /// # Errors
 /// `invalid_field` with the header as pointer: for a key that cannot be used, and for two of them.
-pub(super) fn options(headers: &HeaderMap) -> Result<RequestOptions> {
+pub(super) fn options(headers: &HeaderMap, principal: Option<Extension<Principal>>) -> Result<RequestOptions> {
     let mut values = headers.get_all(HEADER).iter();
     let Some(value) = values.next() else { return Ok(RequestOptions::default()) };
     if values.next().is_some() {
@@ -21,7 +21,8 @@ pub(super) fn options(headers: &HeaderMap) -> Result<RequestOptions> {
     }
     // What is no UTF-8 becomes a character no key may have.
     let key = String::from_utf8_lossy(value.as_bytes());
-    Ok(RequestOptions::with_key(IdempotencyKey::new(PRINCIPAL, &key)?))
+    let Extension(principal) = principal.unwrap_or_default();
+    Ok(RequestOptions::with_key(IdempotencyKey::new(principal.as_str(), &key)?))
 }
 
 /// The header that tells a repetition from the first request.

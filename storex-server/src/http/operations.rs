@@ -2,7 +2,7 @@
 
 use super::detached::detached;
 use super::query::{Pairs, Parameters};
-use super::{Refused, absent};
+use super::{Named, Refused, absent};
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -17,7 +17,7 @@ const LONGEST_WAIT: u32 = 60;
 /// `GET /api/operations/{id}`; with `?wait=SECONDS` once it is at rest or the time is over, more than 60 meaning 60.
 pub(super) async fn show(
     State(controller): State<Controller>,
-    id: Result<Path<String>, PathRejection>,
+    id: Result<Path<Named>, PathRejection>,
     pairs: Pairs,
 ) -> Result<Response, Refused> {
     let wait = Parameters::read(pairs, &["wait"])?.whole_number("wait")?.unwrap_or(0).min(LONGEST_WAIT);
@@ -32,7 +32,7 @@ pub(super) async fn show(
 /// `POST /api/operations/{id}/cancel`: 202, the operation turns back by itself.
 pub(super) async fn cancel(
     State(controller): State<Controller>,
-    id: Result<Path<String>, PathRejection>,
+    id: Result<Path<Named>, PathRejection>,
     pairs: Pairs,
 ) -> Result<Response, Refused> {
     Parameters::read(pairs, &[])?;
@@ -44,7 +44,7 @@ pub(super) async fn cancel(
 /// `POST /api/operations/{id}/retry`: 202, the operation goes on by itself.
 pub(super) async fn retry(
     State(controller): State<Controller>,
-    id: Result<Path<String>, PathRejection>,
+    id: Result<Path<Named>, PathRejection>,
     pairs: Pairs,
 ) -> Result<Response, Refused> {
     Parameters::read(pairs, &[])?;
@@ -53,8 +53,8 @@ pub(super) async fn retry(
     Ok((StatusCode::ACCEPTED, Json(view)).into_response())
 }
 
-fn operation_id(id: Result<Path<String>, PathRejection>) -> Result<OperationId> {
-    id.ok().and_then(|Path(text)| text.parse().ok()).ok_or_else(|| absent("operation"))
+fn operation_id(id: Result<Path<Named>, PathRejection>) -> Result<OperationId> {
+    id.ok().and_then(|Path(Named { id })| id.parse().ok()).ok_or_else(|| absent("operation"))
 }
 
 fn hide(error: Error) -> Error {

@@ -108,7 +108,8 @@ impl IntoResponse for Refused {
             tracing::error!(%error, "a request failed");
         }
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(problem)).into_response();
+        let mut response = (status, Json(&problem)).into_response();
+        response.extensions_mut().insert(problem);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if error.code() == Code::Unauthenticated {

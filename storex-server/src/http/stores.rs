@@ -1,14 +1,15 @@
 //! `/api/stores`: creating, listing, showing and deleting stores.
 
+use super::auth::Principal;
 use super::detached::detached;
 use super::idempotency::{options, replayed};
 use super::query::{Pairs, Parameters};
-use super::{Refused, absent, body};
-use axum::Json;
+use super::{Named, Refused, absent, body};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde_json::json;
 use storex_core::{Code, Controller, CreateStoreRequest, Error, OperationId, Result, StoreId};
 
@@ -16,11 +17,12 @@ use storex_core::{Code, Controller, CreateStoreRequest, Error, OperationId, Resu
 pub(super) async fn create(
     State(controller): State<Controller>,
     pairs: Pairs,
+    principal: Option<Extension<Principal>>,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Refused> {
     let dry_run = Parameters::read(pairs, &["dry_run"])?.flag("dry_run")?;
-    let options = options(&headers)?;
+    let options = options(&headers, principal)?;
     let body = body::json(request).await?;
     let request = CreateStoreRequest::from_json(&body)?;
     if dry_run {
@@ -44,7 +46,7 @@ pub(super) async fn list(State(controller): State<Controller>, pairs: Pairs) -> 
 /// `GET /api/stores/{id}`.
 pub(super) async fn show(
     State(controller): State<Controller>,
-    id: Result<Path<String>, PathRejection>,
+    id: Result<Path<Named>, PathRejection>,
 ) -> Result<Response, Refused> {
     let id = store_id(id)?;
     Ok(Json(controller.get_store(&id).await.map_err(hide)?).into_response())
@@ -53,12 +55,13 @@ pub(super) async fn show(
 /// `DELETE /api/stores/{id}`: 202, the operation goes on by itself; with `?dry_run=true` 200 with the plan, and nothing is begun.
 pub(super) async fn delete(
     State(controller): State<Controller>,
-    id: Result<Path<String>, PathRejection>,
+    id: Result<Path<Named>, PathRejection>,
     pairs: Pairs,
+    principal: Option<Extension<Principal>>,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let dry_run = Parameters::read(pairs, &["dry_run"])?.flag("dry_run")?;
-    let options = options(&headers)?;
+    let options = options(&headers, principal)?;
     let id = store_id(id)?;
     if dry_run {
         return Ok(Json(controller.plan_delete(&id).await.map_err(hide)?).into_response());
@@ -75,8 +78,8 @@ fn operation_location(operation: &OperationId) -> (&'static str, String) {
     ("operation-location", format!("/api/operations/{operation}"))
 }
 
-fn store_id(id: Result<Path<String>, PathRejection>) -> Result<StoreId> {
-    id.ok().and_then(|Path(text)| text.parse().ok()).ok_or_else(|| absent("store"))
+fn store_id(id: Result<Path<Named>, PathRejection>) -> Result<StoreId> {
+    id.ok().and_then(|Path(Named { id })| id.parse().ok()).ok_or_else(|| absent("store"))
 }
 
 fn hide(error: Error) -> Error {

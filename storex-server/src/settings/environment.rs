@@ -22,6 +22,12 @@ pub struct Environment {
     pub cloudflare_api_token: Option<Secret<String>>,
     /// `CLOUDFLARE_ACCOUNT_ID`: account to work in, when the token reaches several.
     pub cloudflare_account_id: Option<String>,
+    /// `STOREX_MONGODB_URI`: with it, the controller keeps its state in this MongoDB database instead of a file.
+    pub mongodb_uri: Option<Secret<String>>,
+    /// `STOREX_COPY_FROM`: where `storex db copy` reads.
+    pub copy_from: Option<Secret<String>>,
+    /// `STOREX_COPY_TO`: where `storex db copy` writes.
+    pub copy_to: Option<Secret<String>>,
     /// `HOME`.
     pub home: Option<PathBuf>,
     /// `PATH`.
@@ -52,6 +58,9 @@ impl Environment {
             tools: path("STOREX_TOOLS"),
             cloudflare_api_token: text("CLOUDFLARE_API_TOKEN")?.map(Secret::new),
             cloudflare_account_id: text("CLOUDFLARE_ACCOUNT_ID")?,
+            mongodb_uri: text("STOREX_MONGODB_URI")?.map(Secret::new),
+            copy_from: text("STOREX_COPY_FROM")?.map(Secret::new),
+            copy_to: text("STOREX_COPY_TO")?.map(Secret::new),
             home: path("HOME"),
             path: set("PATH"),
         })
@@ -69,16 +78,18 @@ mod tests {
     use std::os::unix::ffi::OsStringExt;
 
     #[test]
-    fn empty_counts_as_not_set_and_the_token_is_never_shown() {
+    fn empty_counts_as_not_set_and_secrets_are_never_shown() {
         let environment = Environment::of(|name| match name {
             "STOREX_URL" => Some("http://127.0.0.1:1".into()),
             "CLOUDFLARE_API_TOKEN" => Some("cf-secret".into()),
+            "STOREX_MONGODB_URI" => Some("mongodb://u:db-secret@h/".into()),
             _ => Some(OsString::new()),
         });
         let environment = environment.unwrap();
         assert_eq!(environment.url.as_deref(), Some("http://127.0.0.1:1"));
         assert_eq!((environment.data_dir.as_ref(), environment.path.as_ref()), (None, None));
-        assert!(!format!("{environment:?}").contains("cf-secret"));
+        assert!(!format!("{environment:?}").contains("-secret"));
+        assert!(environment.mongodb_uri.is_some());
         assert_eq!(environment.cloudflare_api_token.unwrap().expose(), "cf-secret");
     }
 

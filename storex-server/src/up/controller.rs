@@ -1,6 +1,6 @@
-//! The controller role: the control plane over redb, Cloudflare and the agent, behind the REST API.
+//! The controller role: the control plane over its repo, Cloudflare and the agent, behind the REST API.
 
-use super::{DataDir, Edge, Ports, UpOptions, secret};
+use super::{DataDir, Edge, Ports, UpOptions, secret, token_watch};
 use crate::FileNotifier;
 use crate::http::{router, serve};
 use std::future::Future;
@@ -8,9 +8,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use storex_agent::AgentClient;
-use storex_cloudflare::{CloudflareAccount, CloudflareClient};
-use storex_core::{Clock, Controller, Notifier, Result, Settings, SingleHost, StoreRepo, SystemClock};
+use storex_cloudflare::{CloudflareAccount, CloudflareClient, CloudflareClientBuilder, in_background};
+use storex_core::{Clock, Controller, Notifier, Result, SingleHost, StoreRepo, SystemClock};
 use storex_fakes::{FaultScript, Faulty};
+use storex_mongo::MongoStores;
 use storex_redb::RedbStores;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -20,6 +21,9 @@ use tokio_util::sync::CancellationToken;
 const START_PAUSE: Duration = Duration::from_secs(2);
 /// How long after its deadline a call to the simulator can still take effect. It drops a call whose caller is gone, and is on this machine.
 const SIMULATED_LATE_EFFECTS: Duration = Duration::from_secs(2);
+
+/// The simulator limits new zones only when it is told to, and then says so itself.
+const SIMULATED_SIGNUPS: (usize, Duration) = (10_000, Duration::from_mins(10));
 
 /// The control plane, running.
 pub(super) struct Role {
@@ -40,9 +44,11 @@ impl Role {
     ) -> Result<Self> {
         let admin = DataDir::token(&dir.admin_token(), options.make_tokens)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let simulated = edge.loopback_only;
+        let resolver = edge.resolver()?;
         let account = discover(options, edge, &clock).await?;
-        let (path, repo_clock) = (dir.path("storex.redb"), Arc::clone(&clock));
-        let repo: Arc<dyn StoreRepo> = Arc::new(RedbStores::open(&path, repo_clock)?);
+        let watching = token_watch::watch(account.client().clone(), options.primary_domain.clone(), Arc::clone(&clock));
+        let repo = open_repo(dir, options, &clock).await?;
         let notifier: Arc<dyn Notifier> = Arc::new(FileNotifier::open(dir.root())?);
         let (repo, notifier) = match faults {
             Some(script) => sandboxed(repo, notifier, &script),
@@ -52,11 +58,14 @@ impl Role {
         let controller = Controller::builder()
             .repo(repo)
             .domains(Arc::new(account.domains()))
+            .dns(Arc::new(resolver))
             .tunnel(Arc::new(account.tunnels()))
+            .edge(Arc::new(account.edge()))
+            .insight(Arc::new(account.insight()))
             .hosts(Arc::new(SingleHost(Arc::new(host))))
             .notifier(notifier)
             .clock(clock)
-            .build(Settings::new(options.primary_domain.clone()))
+            .build(options.settings()?)
             .await?;
         let stop = CancellationToken::new();
         let api = router(controller.clone(), admin);
@@ -64,6 +73,9 @@ impl Role {
         let serving = tokio::spawn(async move { serve(listener, api, stopped.cancelled_owned()).await });
         let mut role = Self { controller, stop, tasks: vec![serving] };
         role.keep(|controller| async move { controller.run_outbox().await });
+        if !simulated {
+            role.keep(|_| in_background(watching));
+        }
         Ok(role)
     }
 
@@ -92,7 +104,9 @@ impl Role {
         let resumed = self.controller.resume().await?;
         tracing::info!(resumed, "operations taken up");
         self.keep(|controller| async move { controller.run_recovery().await });
-        self.keep(|controller| async move { controller.run_reconciler().await });
+        // Its looks at the edge go behind whatever somebody waits for; what it mends runs in tasks of its own.
+        self.keep(|controller| in_background(async move { controller.run_reconciler().await }));
+        self.keep(|controller| in_background(async move { controller.run_domains().await }));
         Ok(())
     }
 
@@ -108,14 +122,30 @@ impl Role {
     }
 }
 
-async fn discover(options: &UpOptions, edge: Edge, clock: &Arc<dyn Clock>) -> Result<CloudflareAccount> {
+/// The database that controllers share, or the file of this one.
+async fn open_repo(dir: &DataDir, options: &UpOptions, clock: &Arc<dyn Clock>) -> Result<Arc<dyn StoreRepo>> {
+    Ok(match &options.mongodb {
+        Some(uri) => Arc::new(MongoStores::open(uri).await?),
+        None => Arc::new(RedbStores::open(&dir.path("storex.redb"), Arc::clone(clock))?),
+    })
+}
+
+/// A client of Cloudflare, or of the simulator on this machine.
+pub(super) fn client(edge: Edge, clock: &Arc<dyn Clock>) -> Result<CloudflareClient> {
     let builder = CloudflareClient::builder()
         .base_url(edge.base_url)
         .token(edge.token)
         .loopback_only(edge.loopback_only)
         .clock(Arc::clone(clock));
-    let builder = if edge.loopback_only { builder.late_effect_window(SIMULATED_LATE_EFFECTS) } else { builder };
-    let client = builder.build()?;
+    let simulated = |builder: CloudflareClientBuilder| {
+        builder.late_effect_window(SIMULATED_LATE_EFFECTS).zone_signups(SIMULATED_SIGNUPS.0, SIMULATED_SIGNUPS.1)
+    };
+    let builder = if edge.loopback_only { simulated(builder) } else { builder };
+    builder.build()
+}
+
+async fn discover(options: &UpOptions, edge: Edge, clock: &Arc<dyn Clock>) -> Result<CloudflareAccount> {
+    let client = client(edge, clock)?;
     loop {
         match CloudflareAccount::discover(&client, &options.primary_domain).await {
             Err(error) if error.is_transient() => {

@@ -1,9 +1,10 @@
 //! What `storex up` and `storex serve` are told.
 
-use super::Edge;
+use super::{Edge, EdgeOptions};
 use std::path::PathBuf;
 use std::time::Duration;
-use storex_core::{Code, Error, Hostname, PortRange, Result, Secret};
+use storex_core::record::Routing;
+use storex_core::{Code, DomainStrategy, Error, Hostname, PortRange, Result, Secret, Settings};
 
 /// Ports of the roles, all on 127.0.0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,19 @@ pub struct Ports {
     pub router: u16,
     /// Simulated Cloudflare. Default 8090.
     pub simulator: u16,
+}
+
+/// How custom domains reach the tunnel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DomainOptions {
+    /// What a request that says nothing gets. Default `zone`.
+    pub strategy: DomainStrategy,
+    /// Makes custom hostnames ready also when `zone` is the default.
+    pub custom_hostnames: bool,
+    /// The Cloudflare plan has addresses for the apex of a custom hostname.
+    pub apex_proxying: bool,
+    /// Uses zones the account has already.
+    pub adopt_zones: bool,
 }
 
 /// Options of an installation.
@@ -31,8 +45,16 @@ pub struct UpOptions {
     pub core: PathBuf,
     /// Domain below which every store has its system name.
     pub primary_domain: Hostname,
+    /// How requests come from the tunnel to a store.
+    pub routing: Routing,
+    /// How custom domains reach the tunnel.
+    pub domains: DomainOptions,
+    /// What zones are made to do with requests.
+    pub edge: EdgeOptions,
     /// Token of a real Cloudflare account; without one the simulator stands in.
     pub cloudflare_token: Option<Secret<String>>,
+    /// Connection string of the MongoDB database that controllers share; without one the state is in a file of the data directory.
+    pub mongodb: Option<Secret<String>>,
     /// Where node, PM2 and nginx are looked for first.
     pub tool_prefixes: Vec<PathBuf>,
     /// Makes token files that are missing instead of refusing to start.
@@ -42,6 +64,17 @@ pub struct UpOptions {
 }
 
 impl UpOptions {
+    /// What the controller is told.
+    pub(super) fn settings(&self) -> Result<Settings> {
+        let mut settings = Settings::new(self.primary_domain.clone());
+        settings.routing = self.routing;
+        settings.domain_strategy = self.domains.strategy;
+        settings.custom_hostnames = self.domains.custom_hostnames;
+        settings.apex_proxying = self.domains.apex_proxying;
+        settings.adopt_zones = self.domains.adopt_zones;
+        self.edge.applied(settings)
+    }
+
     /// The real Cloudflare.
     pub(super) fn cloudflare(&self) -> Result<Edge> {
         let token =

@@ -37,6 +37,11 @@ impl Api {
     /// An API over this world, whose platform was not ensured yet.
     pub(crate) async fn over(world: World) -> Self {
         let controller = world.controller().await.unwrap();
+        Self::of(world, controller)
+    }
+
+    /// The API of this controller.
+    pub(crate) fn of(world: World, controller: Controller) -> Self {
         let token = format!("stx_{}", "0123456789abcdef".repeat(4));
         let router = router(controller.clone(), token.parse::<ApiToken>().unwrap());
         Self { world, controller, router, token }

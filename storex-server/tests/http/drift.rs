@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::{Value, json};
 use std::time::Duration;
-use storex_core::{DomainProvider, Expected, Lease, Nonce, Part, RowWrite, StoreRepo};
+use storex_core::{DomainProvider, Expected, Fence, Lease, Nonce, Part, RowWrite, StoreRepo};
 use storex_fakes::World;
 
 const DOMAIN: &str = "oceanbreezestore.com";
@@ -124,7 +124,7 @@ async fn documents_older_than_the_world_stop_a_reconcile_until_an_operator_accep
     world.tunnels = api.world.tunnels.clone();
     for ((table, id), row) in backup {
         let write = RowWrite { table, id, body: row.body, indexes: row.indexes };
-        world.stores.put(&write, Expected::Absent, &Nonce(String::new())).await.unwrap();
+        world.stores.put(&write, Expected::Absent, &Nonce(String::new()), Fence::NONE).await.unwrap();
     }
     let api = Api::over(world).await;
     api.controller.ensure_platform("http://localhost:3000").await.unwrap();

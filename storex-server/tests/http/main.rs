@@ -5,11 +5,16 @@
 mod access;
 mod api;
 mod bad_input;
+mod domains;
 mod drift;
+mod edge;
 mod golden;
 mod interventions;
 mod lists;
+mod mounted;
 mod operations;
 mod plans;
 mod repeats;
+mod table;
+mod tunnel;
 mod wire;

@@ -13,7 +13,7 @@ async fn a_plan_of_a_create_tells_its_steps_and_leaves_nothing() {
     assert_eq!(keys(&plan), ["status", "operation", "steps", "cloudflare_calls"]);
     assert_eq!(plan["operation"], "create_store");
     assert!(answer.body.contains(r#""resource":"zone/oceanbreezestore.com""#), "{}", answer.body);
-    assert_eq!(plan["cloudflare_calls"], 3);
+    assert_eq!(plan["cloudflare_calls"], 6, "a look, zone, records, and a call for each of three settings");
     assert_eq!(api.world.store_traces(), Vec::<String>::new());
     assert_eq!(api.call(Method::POST, "/api/stores?dry_run=false", body).await.status, 201, "the control");
 }

@@ -21,7 +21,7 @@ impl Phase {
 
 /// Where a call is held while its process is killed.
 #[derive(Clone, Debug)]
-enum Place {
+pub(crate) enum Place {
     /// A call to Cloudflare: method, route, the how-many-th, before or after its effect.
     Cloud(&'static str, &'static str, u32, &'static str),
     /// A call to the agent.
@@ -37,7 +37,7 @@ enum Place {
 pub(crate) struct Failpoint {
     pub(crate) phase: Phase,
     pub(crate) victims: Vec<Role>,
-    place: Place,
+    pub(crate) place: Place,
     /// Milliseconds after which what was started again is killed again.
     pub(crate) again: Option<u64>,
 }

@@ -80,6 +80,24 @@ impl Cloud {
         self.sim("POST", "/__sim/held/release", None);
     }
 
+    /// Forgets which calls were made so far.
+    pub(crate) fn forget_calls(&self) {
+        self.sim("DELETE", "/__sim/calls", None);
+    }
+
+    /// Every call of Cloudflare's API since then, as method and route.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        let calls = self.sim("GET", "/__sim/calls", None);
+        let name = |call: &Value| format!("{} {}", call["method"].as_str().unwrap(), call["route"].as_str().unwrap_or("?"));
+        calls.as_array().unwrap().iter().map(name).collect()
+    }
+
+    /// Answers the next call of this method and route with an error of the server, without an effect.
+    pub(crate) fn fail_once(&self, method: &str, path: &str) {
+        let rule = json!({ "method": method, "path": path, "nth": 1, "when": "before", "action": { "status": 500 } });
+        self.sim("POST", "/__sim/faults", Some(&rule));
+    }
+
     /// A call of Cloudflare's API, as anybody with a token would make it.
     pub(crate) fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
         let (status, _, body) = ask(self.port, method, &format!("/client/v4{path}"), &self.token, body).unwrap();

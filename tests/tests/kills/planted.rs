@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use storex_agent::atomic;
 use storex_agent::pm2::Effect;
-use storex_core::{Claim, StoreRepo, SystemClock};
+use storex_core::{Claim, Fence, StoreRepo, SystemClock};
 use storex_redb::RedbStores;
 
 /// Name of the store that does not exist.
@@ -158,9 +158,9 @@ fn with_claim(world: &mut World, judge: &dyn Fn(&World) -> bool) -> bool {
     let (namespace, owner) = ("domain", "nobody");
     let claim =
         Claim { namespace: namespace.to_owned(), name: domain_of(LEFTOVER), owner: owner.to_owned(), label: LEFTOVER.to_owned() };
-    change_repo(world, |repo| async move { drop(repo.claim(&claim).await.unwrap()) });
+    change_repo(world, |repo| async move { drop(repo.claim(&claim, Fence::NONE).await.unwrap()) });
     let found = judge(world);
-    change_repo(world, |repo| async move { repo.release(namespace, &domain_of(LEFTOVER), owner).await.unwrap() });
+    change_repo(world, |repo| async move { repo.release(namespace, &domain_of(LEFTOVER), owner, Fence::NONE).await.unwrap() });
     found
 }
 

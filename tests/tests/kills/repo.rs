@@ -40,6 +40,6 @@ impl Copy {
     pub(crate) fn is_free(&self, world: &World, namespace: &str, name: &str) -> bool {
         let (namespace, name) = (namespace.to_owned(), name.to_owned());
         let claim = Claim { namespace, name, owner: "the judge".to_owned(), label: "the judge".to_owned() };
-        world.runtime.block_on(self.repo.claim(&claim)).unwrap() == ClaimOutcome::Held
+        world.runtime.block_on(self.repo.claim(&claim, storex_core::Fence::NONE)).unwrap() == ClaimOutcome::Held
     }
 }

@@ -49,7 +49,8 @@ struct Run {
     used: BTreeSet<String>,
 }
 
-fn create_body(username: &str) -> Value {
+/// The request for a store of this user name, with a domain of its own.
+pub(crate) fn create_body(username: &str) -> Value {
     json!({
         "username": username, "domain": domain_of(username),
         "storeDetails": { "owner": "John Smith", "email": "john@example-mail.com" }
@@ -57,7 +58,7 @@ fn create_body(username: &str) -> Value {
 }
 
 /// Identifier of the operation an answer leads to.
-fn operation(head: &str, body: &Value) -> Option<String> {
+pub(crate) fn operation(head: &str, body: &Value) -> Option<String> {
     let location = header(head, "operation-location").and_then(|path| path.rsplit('/').next().map(str::to_owned));
     location.or_else(|| body["operation"].as_str().map(str::to_owned))
 }

@@ -11,8 +11,8 @@ use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::{Child, Output, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use storex_core::{Clock, SystemClock};
 use storex_server::ApiToken;
@@ -41,6 +41,9 @@ struct Running {
     ready: Arc<Mutex<Option<Timestamp>>>,
 }
 
+/// One installation at a time: what is measured in one is not another's doing, and no port is another's.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// The installation.
 pub(crate) struct World {
     dir: tempfile::TempDir,
@@ -52,10 +55,13 @@ pub(crate) struct World {
     pub(crate) store_ports: Range<u16>,
     pub(crate) foreign: Foreign,
     pub(crate) runtime: tokio::runtime::Runtime,
-    controller: u16,
-    agent: u16,
-    token: String,
+    /// Port of the controller.
+    pub(crate) controller: u16,
+    pub(crate) agent: u16,
+    /// Token of the controller's API.
+    pub(crate) token: String,
     running: BTreeMap<Role, Running>,
+    _turn: MutexGuard<'static, ()>,
 }
 
 /// Ports nothing listens on, below those the kernel gives out; two runs at once begin to look at different places.
@@ -96,6 +102,7 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 impl World {
     /// Starts simulator and agent and puts the foreign objects in place. The controller never ran: the platform does not stand.
     pub(crate) fn start() -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = directory().unwrap();
         let data = dir.path().join("data");
         storex_server::up::DataDir::open(&data).unwrap();
@@ -115,6 +122,7 @@ impl World {
             token,
             data,
             dir,
+            _turn: turn,
         };
         world.spawn(Role::Simulator);
         world.await_ready(Role::Simulator);
@@ -225,6 +233,14 @@ impl World {
     /// A file for the test's own use.
     pub(crate) fn scratch(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// Runs `storex` against the controller and waits for its end: `words` are separated by blanks.
+    pub(crate) fn storex(&self, words: &str) -> Output {
+        let (url, token) = (format!("--url=http://127.0.0.1:{}", self.controller), self.data.join("admin.token"));
+        let token = format!("--token-file={}", token.display());
+        let words: Vec<&str> = words.split(' ').chain([url.as_str(), token.as_str()]).collect();
+        process::run(env!("CARGO_BIN_EXE_storex-under-test"), &words, self.dir.path()).unwrap()
     }
 
     /// What the agent says of its stores.

@@ -45,6 +45,11 @@ const OWNERS: &[Owner] = &[
         why: "the daemon's log, opened for appending, and the lock of its folders",
     },
     Owner { file: "storex-redb/src/file.rs", calls: &["OpenOptions::new"], why: "the one database file" },
+    Owner {
+        file: "storex-mongo/src/databases/dump.rs",
+        calls: &["OpenOptions::new"],
+        why: "snapshots of store databases, for their owner only",
+    },
     Owner { file: "storex-server/src/token.rs", calls: &["OpenOptions::new"], why: "token files, made once and never replaced" },
     Owner {
         file: "storex-server/src/notify.rs",

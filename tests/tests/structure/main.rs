@@ -6,6 +6,8 @@ mod ambient;
 #[cfg(test)]
 mod arrows;
 #[cfg(test)]
+mod cancellation;
+#[cfg(test)]
 mod dependencies;
 #[cfg(test)]
 mod files;

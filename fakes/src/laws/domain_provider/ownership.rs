@@ -1,8 +1,8 @@
 //! Laws of records that belong to somebody else.
 
 use super::{
-    Broken, Code, DomainProvider, Law, OTHER_INSTALLATION, OTHER_STORE, RecordType, STORE, Subject, Verdict, alias, apex_and_www,
-    cx, ensure, law, listed, new_zone, record, refused,
+    Broken, Code, DomainProvider, Law, OTHER_INSTALLATION, OTHER_STORE, RecordType, Result, STORE, Subject, Verdict, alias,
+    apex_and_www, cx, ensure, law, listed, new_zone, record, refused,
 };
 
 pub(super) fn laws() -> Vec<Law<dyn DomainProvider>> {
@@ -18,9 +18,9 @@ pub(super) fn laws() -> Vec<Law<dyn DomainProvider>> {
 
 async fn untouched(domains: Subject, owner: &str) -> Result<(), Broken> {
     let zone = new_zone(&domains).await?;
-    let spec = alias(&zone, "www", "theirs.law-target.net");
+    let spec = alias(&zone, "www", "theirs.law-target.net")?;
     let theirs = domains.ensure_records(&cx(owner)?, &zone.id, std::slice::from_ref(&spec)).await?;
-    for wanted in [spec, alias(&zone, "www", "ours.law-target.net")] {
+    for wanted in [spec, alias(&zone, "www", "ours.law-target.net")?] {
         let outcome = domains.ensure_records(&cx(STORE)?, &zone.id, &[wanted]).await;
         refused(outcome, Code::ForeignObject)?;
         let found = listed(&domains, &zone.id).await?;
@@ -39,18 +39,19 @@ async fn other_store(domains: Subject) -> Verdict {
 
 async fn named(domains: Subject) -> Verdict {
     let zone = new_zone(&domains).await?;
-    domains.ensure_records(&cx(OTHER_STORE)?, &zone.id, &[alias(&zone, "www", "theirs.law-target.net")]).await?;
-    let outcome = domains.ensure_records(&cx(STORE)?, &zone.id, &apex_and_www(&zone)).await;
+    domains.ensure_records(&cx(OTHER_STORE)?, &zone.id, &[alias(&zone, "www", "theirs.law-target.net")?]).await?;
+    let outcome = domains.ensure_records(&cx(STORE)?, &zone.id, &apex_and_www(&zone)?).await;
     let error = refused(outcome, Code::ForeignObject)?;
     ensure(error.to_string().contains(&format!("www.{}", zone.name)), || format!("it does not name the record: {error}"))
 }
 
 async fn all_or_none(domains: Subject) -> Verdict {
     let zone = new_zone(&domains).await?;
-    let mut before = domains.ensure_records(&cx(STORE)?, &zone.id, &[alias(&zone, "a", "ours.law-target.net")]).await?;
-    before.extend(domains.ensure_records(&cx(OTHER_STORE)?, &zone.id, &[alias(&zone, "www", "theirs.law-target.net")]).await?);
+    let mut before = domains.ensure_records(&cx(STORE)?, &zone.id, &[alias(&zone, "a", "ours.law-target.net")?]).await?;
+    before.extend(domains.ensure_records(&cx(OTHER_STORE)?, &zone.id, &[alias(&zone, "www", "theirs.law-target.net")?]).await?);
     before.sort_by(|one, other| one.id.cmp(&other.id));
-    let asked = ["b", "a", "www"].map(|label| alias(&zone, label, "new.law-target.net"));
+    let asked: Vec<_> =
+        ["b", "a", "www"].into_iter().map(|label| alias(&zone, label, "new.law-target.net")).collect::<Result<_>>()?;
     refused(domains.ensure_records(&cx(STORE)?, &zone.id, &asked).await, Code::ForeignObject)?;
     let found = listed(&domains, &zone.id).await?;
     ensure(found == before, || format!("it was {before:?}, now {found:?}"))
@@ -58,19 +59,19 @@ async fn all_or_none(domains: Subject) -> Verdict {
 
 async fn foreign_address(domains: Subject) -> Verdict {
     let zone = new_zone(&domains).await?;
-    let address = record(RecordType::A, format!("www.{}", zone.name), "198.51.100.7");
+    let address = record(&zone, RecordType::A, "www", "198.51.100.7")?;
     let theirs = domains.ensure_records(&cx(OTHER_INSTALLATION)?, &zone.id, &[address]).await?;
-    refused(domains.ensure_records(&cx(STORE)?, &zone.id, &apex_and_www(&zone)).await, Code::ForeignObject)?;
+    refused(domains.ensure_records(&cx(STORE)?, &zone.id, &apex_and_www(&zone)?).await, Code::ForeignObject)?;
     let found = listed(&domains, &zone.id).await?;
     ensure(found == theirs, || format!("it was {theirs:?}, now {found:?}"))
 }
 
 async fn beside(domains: Subject) -> Verdict {
     let zone = new_zone(&domains).await?;
-    let text = record(RecordType::Txt, zone.name.to_string(), "theirs");
+    let text = record(&zone, RecordType::Txt, "", "theirs")?;
     let theirs =
-        domains.ensure_records(&cx(OTHER_INSTALLATION)?, &zone.id, &[alias(&zone, "mail", "mail.law-target.net"), text]).await?;
-    domains.ensure_records(&cx(STORE)?, &zone.id, &apex_and_www(&zone)).await?;
+        domains.ensure_records(&cx(OTHER_INSTALLATION)?, &zone.id, &[alias(&zone, "mail", "mail.law-target.net")?, text]).await?;
+    domains.ensure_records(&cx(STORE)?, &zone.id, &apex_and_www(&zone)?).await?;
     let found = listed(&domains, &zone.id).await?;
     ensure(found.len() == 4 && theirs.iter().all(|record| found.contains(record)), || {
         format!("theirs {theirs:?}, listed {found:?}")

@@ -24,7 +24,7 @@ pub(super) fn laws() -> Vec<Law<dyn DomainProvider>> {
 
 async fn as_asked(domains: Subject) -> Verdict {
     let zone = new_zone(&domains).await?;
-    let asked = apex_and_www(&zone);
+    let asked = apex_and_www(&zone)?;
     let made = domains.ensure_records(&cx(STORE)?, &zone.id, &asked).await?;
     let fits = made.len() == asked.len() && asked.iter().zip(&made).all(|(spec, facts)| agrees(spec, facts));
     ensure(fits, || format!("asked {asked:?}, answered {made:?}"))?;
@@ -36,7 +36,7 @@ async fn as_asked(domains: Subject) -> Verdict {
 
 async fn listed_as_answered(domains: Subject) -> Verdict {
     let zone = new_zone(&domains).await?;
-    let mut made = domains.ensure_records(&cx(STORE)?, &zone.id, &apex_and_www(&zone)).await?;
+    let mut made = domains.ensure_records(&cx(STORE)?, &zone.id, &apex_and_www(&zone)?).await?;
     made.sort_by(|one, other| one.id.cmp(&other.id));
     let found = listed(&domains, &zone.id).await?;
     ensure(found == made, || format!("answered {made:?}, listed {found:?}"))
@@ -45,14 +45,14 @@ async fn listed_as_answered(domains: Subject) -> Verdict {
 async fn marked(domains: Subject) -> Verdict {
     let zone = new_zone(&domains).await?;
     let context = cx(STORE)?;
-    let made = domains.ensure_records(&context, &zone.id, &apex_and_www(&zone)).await?;
+    let made = domains.ensure_records(&context, &zone.id, &apex_and_www(&zone)?).await?;
     let parsed = |comment: &Option<String>| comment.as_deref().and_then(|comment| comment.parse::<Mark>().ok());
     ensure(made.iter().all(|record| parsed(&record.comment).as_ref() == Some(&context.mark)), || format!("{made:?}"))
 }
 
 async fn same_again(domains: Subject) -> Verdict {
     let zone = new_zone(&domains).await?;
-    let (context, asked) = (cx(STORE)?, apex_and_www(&zone));
+    let (context, asked) = (cx(STORE)?, apex_and_www(&zone)?);
     let first = domains.ensure_records(&context, &zone.id, &asked).await?;
     let again = domains.ensure_records(&context, &zone.id, &asked).await?;
     ensure(first == again, || format!("first {first:?}, then {again:?}"))?;
@@ -62,9 +62,8 @@ async fn same_again(domains: Subject) -> Verdict {
 
 async fn brought_to_spec(domains: Subject) -> Verdict {
     let zone = new_zone(&domains).await?;
-    let first = domains.ensure_records(&cx(STORE)?, &zone.id, &[alias(&zone, "www", "old.law-target.net")]).await?;
-    let mut wanted = alias(&zone, "www", "new.law-target.net");
-    wanted.proxied = false;
+    let first = domains.ensure_records(&cx(STORE)?, &zone.id, &[alias(&zone, "www", "old.law-target.net")?]).await?;
+    let wanted = alias(&zone, "www", "new.law-target.net")?.with_proxy(false)?;
     let then = domains.ensure_records(&cx(STORE)?, &zone.id, std::slice::from_ref(&wanted)).await?;
     ensure(then.iter().all(|facts| agrees(&wanted, facts)) && ids(&then) == ids(&first), || {
         format!("first {first:?}, then {then:?}")
@@ -75,9 +74,9 @@ async fn brought_to_spec(domains: Subject) -> Verdict {
 
 async fn text_is_changed(domains: Subject) -> Verdict {
     let zone = new_zone(&domains).await?;
-    let text = |content: &str| [record(RecordType::Txt, zone.name.to_string(), content)];
-    let first = domains.ensure_records(&cx(STORE)?, &zone.id, &text("one")).await?;
-    let then = domains.ensure_records(&cx(STORE)?, &zone.id, &text("two")).await?;
+    let text = |content: &str| record(&zone, RecordType::Txt, "", content).map(|text| [text]);
+    let first = domains.ensure_records(&cx(STORE)?, &zone.id, &text("one")?).await?;
+    let then = domains.ensure_records(&cx(STORE)?, &zone.id, &text("two")?).await?;
     let found = listed(&domains, &zone.id).await?;
     let changed = ids(&found) == ids(&first) && found.iter().all(|record| record.content == "two");
     ensure(changed && then == found, || format!("first {first:?}, then {found:?}"))
@@ -85,7 +84,7 @@ async fn text_is_changed(domains: Subject) -> Verdict {
 
 async fn newest_mark(domains: Subject) -> Verdict {
     let zone = new_zone(&domains).await?;
-    let asked = apex_and_www(&zone);
+    let asked = apex_and_www(&zone)?;
     domains.ensure_records(&cx(STORE)?, &zone.id, &asked).await?;
     let newest = cx(STORE)?;
     domains.ensure_records(&newest, &zone.id, &asked).await?;
@@ -97,7 +96,7 @@ async fn newest_mark(domains: Subject) -> Verdict {
 
 async fn mixed(domains: Subject) -> Verdict {
     let zone = new_zone(&domains).await?;
-    let (context, asked) = (cx(STORE)?, apex_and_www(&zone));
+    let (context, asked) = (cx(STORE)?, apex_and_www(&zone)?);
     let there = domains.ensure_records(&context, &zone.id, asked.get(1..).unwrap_or_default()).await?;
     let all = domains.ensure_records(&context, &zone.id, &asked).await?;
     let in_order = all.len() == 2 && asked.iter().zip(&all).all(|(spec, facts)| agrees(spec, facts));
@@ -113,9 +112,9 @@ async fn none_asked(domains: Subject) -> Verdict {
 
 async fn gives_way(domains: Subject) -> Verdict {
     let zone = new_zone(&domains).await?;
-    let address = record(RecordType::A, format!("www.{}", zone.name), "198.51.100.7");
+    let address = record(&zone, RecordType::A, "www", "198.51.100.7")?;
     domains.ensure_records(&cx(STORE)?, &zone.id, &[address]).await?;
-    let wanted = alias(&zone, "www", "new.law-target.net");
+    let wanted = alias(&zone, "www", "new.law-target.net")?;
     domains.ensure_records(&cx(STORE)?, &zone.id, std::slice::from_ref(&wanted)).await?;
     let found = listed(&domains, &zone.id).await?;
     ensure(found.len() == 1 && found.iter().all(|facts| agrees(&wanted, facts)), || format!("{found:?}"))
@@ -123,7 +122,7 @@ async fn gives_way(domains: Subject) -> Verdict {
 
 async fn wildcard(domains: Subject) -> Verdict {
     let zone = new_zone(&domains).await?;
-    let asked = [alias(&zone, "*", "any.law-target.net"), alias(&zone, "www", "www.law-target.net")];
+    let asked = [alias(&zone, "*", "any.law-target.net")?, alias(&zone, "www", "www.law-target.net")?];
     domains.ensure_records(&cx(STORE)?, &zone.id, &asked).await?;
     let found = listed(&domains, &zone.id).await?;
     ensure(found.len() == 2 && asked.iter().all(|spec| found.iter().any(|facts| agrees(spec, facts))), || format!("{found:?}"))
@@ -131,8 +130,8 @@ async fn wildcard(domains: Subject) -> Verdict {
 
 async fn prefix(domains: Subject) -> Verdict {
     let zone = new_zone(&domains).await?;
-    let ours = domains.ensure_records(&cx(STORE)?, &zone.id, &[alias(&zone, "a", "a.law-target.net")]).await?;
-    domains.ensure_records(&cx(super::OTHER_STORE)?, &zone.id, &[alias(&zone, "b", "b.law-target.net")]).await?;
+    let ours = domains.ensure_records(&cx(STORE)?, &zone.id, &[alias(&zone, "a", "a.law-target.net")?]).await?;
+    domains.ensure_records(&cx(super::OTHER_STORE)?, &zone.id, &[alias(&zone, "b", "b.law-target.net")?]).await?;
     let found = domains.list_records(&zone.id, Some(&format!("{STORE} "))).await?;
     ensure(found == ours, || format!("ours {ours:?}, listed {found:?}"))?;
     let upper = domains.list_records(&zone.id, Some(&STORE.to_uppercase())).await?;

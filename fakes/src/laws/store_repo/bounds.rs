@@ -4,7 +4,7 @@ use super::rows::{TABLE, unchanged};
 use super::{Subject, document, fresh, ids, indexed, insert, law, refused, same};
 use crate::laws::{Law, Verdict};
 use serde_json::json;
-use storex_core::{Code, Expected, Nonce, Query, StoreRepo};
+use storex_core::{Code, Expected, Fence, Nonce, Query, StoreRepo};
 
 pub(super) fn laws() -> Vec<Law<dyn StoreRepo>> {
     vec![
@@ -47,10 +47,10 @@ async fn index_bounds(repo: Subject) -> Verdict {
 
 async fn nonce_bounds(repo: Subject) -> Verdict {
     let (write, attempt) = (document(TABLE, &fresh("bounds-"), json!(1)), fresh("nonce-"));
-    let answer = repo.put(&write, Expected::Absent, &Nonce(pad(&attempt, 65))).await;
+    let answer = repo.put(&write, Expected::Absent, &Nonce(pad(&attempt, 65)), Fence::NONE).await;
     refused("a nonce of 65 bytes", answer, Code::InvalidField)?;
     same("the row afterwards", &repo.get(TABLE, &write.id).await?, &None)?;
-    same("a nonce of 64 bytes", &repo.put(&write, Expected::Absent, &Nonce(pad(&attempt, 64))).await?, &1)
+    same("a nonce of 64 bytes", &repo.put(&write, Expected::Absent, &Nonce(pad(&attempt, 64)), Fence::NONE).await?, &1)
 }
 
 fn pad(text: &str, bytes: usize) -> String {

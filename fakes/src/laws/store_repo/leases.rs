@@ -4,14 +4,15 @@ use super::{Subject, at_once, document, fresh, insert, law, same};
 use crate::laws::{Broken, Law, Verdict, ensure};
 use futures::StreamExt;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use storex_core::{Epoch, Lease, StoreRepo, Table, Wakeups};
+use storex_core::{Epoch, Fence, Grant, Lease, StoreRepo, Table, Wakeups};
 
 /// A lease that ends while a law watches.
-const SHORT: Duration = Duration::from_millis(50);
+pub(super) const SHORT: Duration = Duration::from_millis(50);
 /// A lease that outlasts every law.
-const LONG: Duration = Duration::from_secs(100_000);
+pub(super) const LONG: Duration = Duration::from_secs(100_000);
 /// How long a law waits for what must happen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -25,17 +26,23 @@ pub(super) fn laws() -> Vec<Law<dyn StoreRepo>> {
         law!("SR-75", "epochs rise from lease to lease, and leases do not hinder each other", epochs_rise),
         law!("SR-76", "of 50 holders that ask at once exactly one gets the lease", race),
         law!("SR-77", "a lease of any length can be asked for", any_length),
+        law!("SR-78", "leases and holders of any symbols are told from each other", any_symbols),
+        law!("SR-79", "of 20 leases asked for at once each has an epoch of its own", distinct_epochs),
         law!("SR-80", "every watcher is woken by a write", woken_by_write),
         law!("SR-81", "every watcher is woken by a removal", woken_by_removal),
     ]
 }
 
-fn lease(name: &str, holder: &str, duration: Duration) -> Lease {
+pub(super) fn lease(name: &str, holder: &str, duration: Duration) -> Lease {
     Lease { name: name.to_owned(), holder: holder.to_owned(), duration }
 }
 
-async fn given(repo: &Subject, lease: &Lease) -> Result<Epoch, Broken> {
+pub(super) async fn granted(repo: &Subject, lease: &Lease) -> Result<Grant, Broken> {
     repo.acquire(lease).await?.ok_or_else(|| Broken(format!("{lease:?} was not given")))
+}
+
+async fn given(repo: &Subject, lease: &Lease) -> Result<Epoch, Broken> {
+    Ok(granted(repo, lease).await?.epoch)
 }
 
 async fn exclusive(repo: Subject) -> Verdict {
@@ -70,8 +77,8 @@ async fn prolonged(repo: Subject) -> Verdict {
 async fn wait_for(repo: &Subject, lease: &Lease) -> Result<Epoch, Broken> {
     let asking = async {
         loop {
-            if let Some(epoch) = repo.acquire(lease).await? {
-                return Ok(epoch);
+            if let Some(grant) = repo.acquire(lease).await? {
+                return Ok(grant.epoch);
             }
             tokio::time::sleep(SHORT / 10).await;
         }
@@ -115,6 +122,27 @@ async fn race(repo: Subject) -> Verdict {
     same("how many got the lease", &answers.into_iter().flatten().count(), &1)
 }
 
+async fn any_symbols(repo: Subject) -> Verdict {
+    let prefix = fresh("lease-");
+    for text in ["", "$", "$a.b", "%2E", "\\", "é\u{0}", " "] {
+        let (name, holder) = (format!("{text}{prefix}"), format!("$holder{text}"));
+        let epoch = given(&repo, &lease(&name, &holder, LONG)).await?;
+        same("the epoch of the renewal", &given(&repo, &lease(&name, &holder, LONG)).await?, &epoch)?;
+        same("the lease for another", &repo.acquire(&lease(&name, "b", LONG)).await?, &None)?;
+    }
+    Ok(())
+}
+
+async fn distinct_epochs(repo: Subject) -> Verdict {
+    let calls = (0..20).map(|_| {
+        let (repo, lease) = (Arc::clone(&repo), lease(&fresh("lease-"), "a", LONG));
+        async move { repo.acquire(&lease).await }
+    });
+    let answers = at_once(calls).await?.into_iter().collect::<storex_core::Result<Vec<_>>>()?;
+    let epochs: BTreeSet<Epoch> = answers.into_iter().flatten().map(|grant| grant.epoch).collect();
+    same("how many epochs were given", &epochs.len(), &20)
+}
+
 async fn any_length(repo: Subject) -> Verdict {
     let (none, endless) = (fresh("lease-"), fresh("lease-"));
     given(&repo, &lease(&none, "a", Duration::ZERO)).await?;
@@ -141,6 +169,6 @@ async fn woken_by_removal(repo: Subject) -> Verdict {
     let id = fresh("woken-");
     insert(&repo, &document(Table::Outbox, &id, json!(1))).await?;
     let watchers = [repo.wakeups(), repo.wakeups()];
-    repo.delete(Table::Outbox, &id, 1).await?;
+    repo.delete(Table::Outbox, &id, 1, Fence::NONE).await?;
     woken(watchers, "a removal").await
 }

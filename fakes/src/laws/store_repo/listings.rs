@@ -4,7 +4,7 @@ use super::{Subject, document, fresh, ids, indexed, insert, law, nonce, pages, r
 use crate::laws::{Broken, Law, Verdict, ensure};
 use serde_json::json;
 use std::collections::BTreeMap;
-use storex_core::{Code, Expected, Page, Query, StoreRepo, Table};
+use storex_core::{Code, Expected, Fence, Page, Query, StoreRepo, Table};
 
 const TABLE: Table = Table::Domains;
 /// Ids and values whose order by bytes differs from every order by language or number.
@@ -28,6 +28,8 @@ pub(super) fn laws() -> Vec<Law<dyn StoreRepo>> {
         law!("SR-43", "a cursor this repo did not give is refused", foreign_cursor),
         law!("SR-44", "a page of no row is refused, one of any size is not", limits),
         law!("SR-45", "a refused write leaves the indexes as they were", refused_write),
+        law!("SR-46", "an index has any name of any symbols, and is told from every other", any_name),
+        law!("SR-47", "an index value of any symbols is found and listed by its bytes", any_value),
     ]
 }
 
@@ -74,7 +76,7 @@ async fn whole_rows(repo: Subject) -> Verdict {
     insert(&repo, &indexed(TABLE, &id, &index, "v")).await?;
     let mut write = indexed(TABLE, &id, &index, "v");
     write.body = json!({"second": true}).into();
-    repo.put(&write, Expected::Version(1), &nonce()).await?;
+    repo.put(&write, Expected::Version(1), &nonce(), Fence::NONE).await?;
     let row = repo.get(TABLE, &id).await?;
     ensure(row.as_ref().is_some_and(|row| row.version == 2), || format!("the row is {row:?}"))?;
     let by_index = pages(&repo, TABLE, &Query::equals(&index, "v"), 5, 5).await?;
@@ -145,6 +147,38 @@ async fn index_order(repo: Subject) -> Verdict {
     Ok(())
 }
 
+/// Texts with symbols that mean something to one store or another.
+const SYMBOLS: [&str; 9] = ["$", "$a", "%2E", ".", ".a", "[0]", "\\", "é\u{0}", "\u{10ffff}"];
+
+async fn any_name(repo: Subject) -> Verdict {
+    let (prefix, value) = (fresh("symbols-"), fresh("v-"));
+    let names: Vec<String> = SYMBOLS.iter().flat_map(|text| [format!("{text}{prefix}"), format!("{prefix}{text}")]).collect();
+    let mut all = document(TABLE, &format!("{prefix}-all"), json!(1));
+    all.indexes = names.iter().map(|name| (name.clone(), value.clone())).collect();
+    insert(&repo, &all).await?;
+    for (number, name) in names.iter().enumerate() {
+        let id = format!("{prefix}-one-{number}");
+        insert(&repo, &indexed(TABLE, &id, name, &value)).await?;
+        let seen = ids(&repo, TABLE, &Query::equals(name, &value), 5).await?;
+        same(&format!("the rows of index {name:?}"), &seen, &vec![all.id.clone(), id])?;
+    }
+    let row = repo.get(TABLE, &all.id).await?;
+    same("the index values of the row", &row.map(|row| row.indexes), &Some(all.indexes))
+}
+
+async fn any_value(repo: Subject) -> Verdict {
+    let (index, mut wanted) = (fresh("index-"), Vec::new());
+    for value in SYMBOLS {
+        let id = format!("{index}{value}");
+        insert(&repo, &indexed(TABLE, &id, &index, value)).await?;
+        same(&format!("the rows of {value:?}"), &ids(&repo, TABLE, &Query::equals(&index, value), 5).await?, &vec![id.clone()])?;
+        wanted.push((value, id));
+    }
+    wanted.sort();
+    let wanted: Vec<String> = wanted.into_iter().map(|(_, id)| id).collect();
+    same("all rows of the index", &ids(&repo, TABLE, &between(&index, None, None), 2).await?, &wanted)
+}
+
 async fn inverted(repo: Subject) -> Verdict {
     let (index, _) = rows_by_value(&repo).await?;
     same("the rows from .a to .9", &ids(&repo, TABLE, &between(&index, Some(".a"), Some(".9")), 3).await?, &vec![])
@@ -154,10 +188,10 @@ async fn moved(repo: Subject) -> Verdict {
     let (id, index) = (fresh("moved-"), fresh("index-"));
     let found = |value: &str| Query::equals(&index, value);
     insert(&repo, &indexed(TABLE, &id, &index, "old")).await?;
-    repo.put(&indexed(TABLE, &id, &index, "new"), Expected::Version(1), &nonce()).await?;
+    repo.put(&indexed(TABLE, &id, &index, "new"), Expected::Version(1), &nonce(), Fence::NONE).await?;
     same("the rows with the old value", &ids(&repo, TABLE, &found("old"), 5).await?, &vec![])?;
     same("the rows with the new value", &ids(&repo, TABLE, &found("new"), 5).await?, &vec![id.clone()])?;
-    repo.put(&document(TABLE, &id, json!(1)), Expected::Version(2), &nonce()).await?;
+    repo.put(&document(TABLE, &id, json!(1)), Expected::Version(2), &nonce(), Fence::NONE).await?;
     same("the rows of the index it left", &ids(&repo, TABLE, &between(&index, None, None), 5).await?, &vec![])
 }
 
@@ -167,7 +201,7 @@ async fn several(repo: Subject) -> Verdict {
     write.indexes = BTreeMap::from([(one.clone(), "1".to_owned()), (other.clone(), "2".to_owned())]);
     insert(&repo, &write).await?;
     write.indexes.insert(other.clone(), "3".to_owned());
-    repo.put(&write, Expected::Version(1), &nonce()).await?;
+    repo.put(&write, Expected::Version(1), &nonce(), Fence::NONE).await?;
     for (index, value) in [(one, "1"), (other, "3")] {
         same("the rows", &ids(&repo, TABLE, &Query::equals(&index, value), 5).await?, &vec![id.clone()])?;
     }
@@ -190,7 +224,7 @@ async fn removed_between(repo: Subject) -> Verdict {
     let first = repo.list(TABLE, &query, &Page::first(4)).await?;
     // The rows before the cursor, at it and just behind it.
     for number in [0, 3, 4] {
-        repo.delete(TABLE, &wanted[number], 1).await?;
+        repo.delete(TABLE, &wanted[number], 1, Fence::NONE).await?;
     }
     let rest = repo.list(TABLE, &query, &Page { after: first.next, limit: 100 }).await?;
     same("the rest of the listing", &rest.rows.into_iter().map(|row| row.id).collect(), &wanted[5..].to_vec())
@@ -231,9 +265,9 @@ async fn limits(repo: Subject) -> Verdict {
 async fn refused_write(repo: Subject) -> Verdict {
     let (id, index) = (fresh("refused-"), fresh("index-"));
     insert(&repo, &indexed(TABLE, &id, &index, "old")).await?;
-    let late = repo.put(&indexed(TABLE, &id, &index, "new"), Expected::Version(7), &nonce()).await;
+    let late = repo.put(&indexed(TABLE, &id, &index, "new"), Expected::Version(7), &nonce(), Fence::NONE).await;
     refused("a write by another version", late, Code::VersionConflict)?;
-    refused("a removal by another version", repo.delete(TABLE, &id, 7).await, Code::VersionConflict)?;
+    refused("a removal by another version", repo.delete(TABLE, &id, 7, Fence::NONE).await, Code::VersionConflict)?;
     same("the rows with the value", &ids(&repo, TABLE, &Query::equals(&index, "old"), 5).await?, &vec![id])?;
     same("the rows with the refused value", &ids(&repo, TABLE, &Query::equals(&index, "new"), 5).await?, &vec![])
 }

@@ -6,7 +6,7 @@ use crate::laws::{Broken, Law, Verdict};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use storex_core::{Code, Expected, StoreRepo};
+use storex_core::{Code, Expected, Fence, StoreRepo};
 
 pub(super) fn laws() -> Vec<Law<dyn StoreRepo>> {
     vec![
@@ -19,7 +19,7 @@ pub(super) fn laws() -> Vec<Law<dyn StoreRepo>> {
 async fn race(repo: &Subject, id: &str, expected: Expected) -> Verdict {
     let calls = (0..50).map(|number| {
         let (repo, write) = (Arc::clone(repo), document(TABLE, id, json!(number)));
-        async move { (number, repo.put(&write, expected, &nonce()).await) }
+        async move { (number, repo.put(&write, expected, &nonce(), Fence::NONE).await) }
     });
     let (won, lost): (Vec<_>, Vec<_>) = at_once(calls).await?.into_iter().partition(|(_, answer)| answer.is_ok());
     for (_, answer) in lost {
@@ -57,7 +57,7 @@ async fn add_one(repo: Subject, id: String) -> Verdict {
         let row = repo.get(TABLE, &id).await?;
         let (version, sum) = row.map(|row| (row.version, row.body.value().as_u64())).unwrap_or_default();
         let write = document(TABLE, &id, json!(sum.unwrap_or_default() + 1));
-        match repo.put(&write, Expected::Version(version), &nonce()).await {
+        match repo.put(&write, Expected::Version(version), &nonce(), Fence::NONE).await {
             Ok(_) => return Ok(()),
             Err(error) if error.code() == Code::VersionConflict => {}
             Err(error) => return Err(error.into()),

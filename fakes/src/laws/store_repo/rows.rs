@@ -3,7 +3,7 @@
 use super::{Subject, document, fresh, ids, indexed, insert, law, nonce, refused, same};
 use crate::laws::{Law, Verdict, ensure};
 use serde_json::{Value, json};
-use storex_core::{Code, Expected, Query, StoreRepo, Table};
+use storex_core::{Code, Expected, Fence, Query, StoreRepo, Table};
 
 pub(super) const TABLE: Table = Table::Stores;
 
@@ -40,6 +40,7 @@ fn repeating_and_removing() -> Vec<Law<dyn StoreRepo>> {
         law!("SR-16", "to remove by another version is a conflict and changes nothing", removed_stale),
         law!("SR-17", "to remove what is absent is success", removed_absent),
         law!("SR-18", "a row written again after its removal starts at version 1", reborn),
+        law!("SR-25", "a nonce is forgotten with its row: after the removal it writes anew", reborn_with_its_nonce),
     ]
 }
 
@@ -65,7 +66,7 @@ async fn rises(repo: Subject) -> Verdict {
     let write = document(TABLE, &fresh("rises-"), json!({}));
     let mut version = insert(&repo, &write).await?;
     for wanted in 2..=5 {
-        version = repo.put(&write, Expected::Version(version), &nonce()).await?;
+        version = repo.put(&write, Expected::Version(version), &nonce(), Fence::NONE).await?;
         same("the answered version", &version, &wanted)?;
         same("the stored version", &repo.get(TABLE, &write.id).await?.map(|row| row.version), &Some(wanted))?;
     }
@@ -79,7 +80,7 @@ async fn replaces(repo: Subject) -> Verdict {
     insert(&repo, &write).await?;
     let mut write = indexed(TABLE, &id, &kept, "new");
     write.body = json!({"both": 2}).into();
-    repo.put(&write, Expected::Version(1), &nonce()).await?;
+    repo.put(&write, Expected::Version(1), &nonce(), Fence::NONE).await?;
     let row = repo.get(TABLE, &id).await?.map(|row| (row.body, row.indexes));
     same("the row", &row, &Some((write.body, write.indexes)))
 }
@@ -125,7 +126,7 @@ async fn exists(repo: Subject) -> Verdict {
 async fn missing(repo: Subject) -> Verdict {
     let write = document(TABLE, &fresh("missing-"), json!(1));
     for version in [0, 1, u64::MAX] {
-        let answer = repo.put(&write, Expected::Version(version), &nonce()).await;
+        let answer = repo.put(&write, Expected::Version(version), &nonce(), Fence::NONE).await;
         refused("a write of an absent row by version", answer, Code::VersionConflict)?;
     }
     same("the row afterwards", &repo.get(TABLE, &write.id).await?, &None)
@@ -134,9 +135,9 @@ async fn missing(repo: Subject) -> Verdict {
 async fn stale(repo: Subject) -> Verdict {
     let id = fresh("stale-");
     insert(&repo, &document(TABLE, &id, json!(1))).await?;
-    repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &nonce()).await?;
+    repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &nonce(), Fence::NONE).await?;
     for version in [0, 1, 3, u64::MAX] {
-        let answer = repo.put(&document(TABLE, &id, json!(3)), Expected::Version(version), &nonce()).await;
+        let answer = repo.put(&document(TABLE, &id, json!(3)), Expected::Version(version), &nonce(), Fence::NONE).await;
         refused("a write by another version", answer, Code::VersionConflict)?;
     }
     unchanged(&repo, &id, 2, json!(2)).await
@@ -144,9 +145,9 @@ async fn stale(repo: Subject) -> Verdict {
 
 async fn repeated_insert(repo: Subject) -> Verdict {
     let (id, attempt) = (fresh("repeated-"), nonce());
-    repo.put(&document(TABLE, &id, json!(1)), Expected::Absent, &attempt).await?;
+    repo.put(&document(TABLE, &id, json!(1)), Expected::Absent, &attempt, Fence::NONE).await?;
     for body in [json!(1), json!("other")] {
-        let again = repo.put(&document(TABLE, &id, body), Expected::Absent, &attempt).await?;
+        let again = repo.put(&document(TABLE, &id, body), Expected::Absent, &attempt, Fence::NONE).await?;
         same("the repetition", &again, &1)?;
     }
     unchanged(&repo, &id, 1, json!(1)).await
@@ -156,7 +157,7 @@ async fn repeated_update(repo: Subject) -> Verdict {
     let (id, attempt) = (fresh("repeated-"), nonce());
     insert(&repo, &document(TABLE, &id, json!(1))).await?;
     for _ in 0..3 {
-        let answer = repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &attempt).await?;
+        let answer = repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &attempt, Fence::NONE).await?;
         same("the write and its repetitions", &answer, &2)?;
     }
     unchanged(&repo, &id, 2, json!(2)).await
@@ -165,28 +166,28 @@ async fn repeated_update(repo: Subject) -> Verdict {
 async fn overtaken(repo: Subject) -> Verdict {
     let (id, attempt) = (fresh("overtaken-"), nonce());
     insert(&repo, &document(TABLE, &id, json!(1))).await?;
-    repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &attempt).await?;
-    repo.put(&document(TABLE, &id, json!(3)), Expected::Version(2), &nonce()).await?;
-    let answer = repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &attempt).await;
+    repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &attempt, Fence::NONE).await?;
+    repo.put(&document(TABLE, &id, json!(3)), Expected::Version(2), &nonce(), Fence::NONE).await?;
+    let answer = repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &attempt, Fence::NONE).await;
     refused("a repetition after a later write", answer, Code::VersionConflict)?;
     unchanged(&repo, &id, 3, json!(3)).await
 }
 
 async fn refused_nonce(repo: Subject) -> Verdict {
     let (id, first, late) = (fresh("refused-"), nonce(), nonce());
-    repo.put(&document(TABLE, &id, json!(1)), Expected::Absent, &first).await?;
+    repo.put(&document(TABLE, &id, json!(1)), Expected::Absent, &first, Fence::NONE).await?;
     for _ in 0..2 {
-        let answer = repo.put(&document(TABLE, &id, json!(2)), Expected::Absent, &late).await;
+        let answer = repo.put(&document(TABLE, &id, json!(2)), Expected::Absent, &late, Fence::NONE).await;
         refused("a late write and its repetition", answer, Code::VersionConflict)?;
     }
-    let again = repo.put(&document(TABLE, &id, json!(1)), Expected::Absent, &first).await?;
+    let again = repo.put(&document(TABLE, &id, json!(1)), Expected::Absent, &first, Fence::NONE).await?;
     same("the repetition of the last write", &again, &1)
 }
 
 async fn nonce_of_another_row(repo: Subject) -> Verdict {
     let (one, other, attempt) = (fresh("nonce-a-"), fresh("nonce-b-"), nonce());
     for id in [&one, &other] {
-        same("a first write", &repo.put(&document(TABLE, id, json!(id)), Expected::Absent, &attempt).await?, &1)?;
+        same("a first write", &repo.put(&document(TABLE, id, json!(id)), Expected::Absent, &attempt, Fence::NONE).await?, &1)?;
     }
     unchanged(&repo, &one, 1, json!(one)).await?;
     unchanged(&repo, &other, 1, json!(other)).await
@@ -197,7 +198,7 @@ async fn removed(repo: Subject) -> Verdict {
     for id in [&id, &other] {
         insert(&repo, &indexed(TABLE, id, &index, "v")).await?;
     }
-    repo.delete(TABLE, &id, 1).await?;
+    repo.delete(TABLE, &id, 1, Fence::NONE).await?;
     same("the row", &repo.get(TABLE, &id).await?, &None)?;
     same("the rows of its index", &ids(&repo, TABLE, &Query::equals(&index, "v"), 10).await?, &vec![other])?;
     let all = ids(&repo, TABLE, &Query::All, 100).await?;
@@ -207,25 +208,34 @@ async fn removed(repo: Subject) -> Verdict {
 async fn removed_stale(repo: Subject) -> Verdict {
     let id = fresh("removed-");
     insert(&repo, &document(TABLE, &id, json!(1))).await?;
-    repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &nonce()).await?;
+    repo.put(&document(TABLE, &id, json!(2)), Expected::Version(1), &nonce(), Fence::NONE).await?;
     for version in [0, 1, 3] {
-        refused("a removal by another version", repo.delete(TABLE, &id, version).await, Code::VersionConflict)?;
+        refused("a removal by another version", repo.delete(TABLE, &id, version, Fence::NONE).await, Code::VersionConflict)?;
     }
     unchanged(&repo, &id, 2, json!(2)).await
 }
 
 async fn removed_absent(repo: Subject) -> Verdict {
     let id = fresh("removed-");
-    repo.delete(TABLE, &id, 1).await?;
+    repo.delete(TABLE, &id, 1, Fence::NONE).await?;
     insert(&repo, &document(TABLE, &id, json!(1))).await?;
-    repo.delete(TABLE, &id, 1).await?;
-    Ok(repo.delete(TABLE, &id, 1).await?)
+    repo.delete(TABLE, &id, 1, Fence::NONE).await?;
+    Ok(repo.delete(TABLE, &id, 1, Fence::NONE).await?)
+}
+
+async fn reborn_with_its_nonce(repo: Subject) -> Verdict {
+    let (first, attempt) = (document(TABLE, &fresh("reborn-"), json!("first")), nonce());
+    same("the first write", &repo.put(&first, Expected::Absent, &attempt, Fence::NONE).await?, &1)?;
+    repo.delete(TABLE, &first.id, 1, Fence::NONE).await?;
+    let second = document(TABLE, &first.id, json!("second"));
+    same("the write after the removal", &repo.put(&second, Expected::Absent, &attempt, Fence::NONE).await?, &1)?;
+    unchanged(&repo, &first.id, 1, json!("second")).await
 }
 
 async fn reborn(repo: Subject) -> Verdict {
     let write = document(TABLE, &fresh("reborn-"), json!(1));
     insert(&repo, &write).await?;
-    repo.put(&write, Expected::Version(1), &nonce()).await?;
-    repo.delete(TABLE, &write.id, 2).await?;
+    repo.put(&write, Expected::Version(1), &nonce(), Fence::NONE).await?;
+    repo.delete(TABLE, &write.id, 2, Fence::NONE).await?;
     same("the version after the removal", &insert(&repo, &write).await?, &1)
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use storex_core::{
-    Code, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, Hostname, RecordFacts, RecordSpec, RecordType,
-    Result, ZoneFacts, ZoneId, ZoneStatus,
+    CertificateStatus, Code, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, Hostname, HostnameFacts,
+    HostnameSpec, OriginStatus, RecordFacts, RecordSpec, RecordType, Result, ZoneFacts, ZoneId, ZoneStatus,
 };
 use storex_fakes::MemoryDomains;
 
@@ -27,7 +27,9 @@ flaws! {
     ListsAStranger, AnswersBackwards, ListsAllButOne, NoMark, NewIdEachTime, KeepsOldContent, DoublesText, KeepsOldMark,
     AnswersOnlyNewOnes, MakesOneUnasked, DoesNotGiveWay, LosesStars, IgnoresPrefix, PrefixWithoutCase, TakesOver, RefusesWithoutName,
     OneByOne, ClearsTheZone, RemovesAllRecords, AbsentRecordIsAnError, AbsentRecordStopsAll, GoneZoneHasEmptyList, AbsentZoneIsAnError,
-    OldIdAgain, MakesRecordsNowhere, RemovesAllZones,
+    OldIdAgain, MakesRecordsNowhere, RemovesAllZones, AnswersWhatExists, SpellsAddressesOut, LosesPriority, DoublesMail, OneMailServer,
+    SwapsWeightAndPort, LosesFlags, CutsText, EscapesText, LosesTimeToLive, KeepsOldTimeToLive, AliasesOnly, AliasStays,
+    RemovesWholeNames, NoQuota, QuotaWithoutNumbers, FillsUp, CountsRemoved,
 }
 
 /// [`MemoryDomains`] with a flaw.
@@ -46,7 +48,8 @@ pub(crate) fn sound() -> Arc<dyn DomainProvider> {
 
 impl FlawedDomains {
     pub(crate) fn new(flaw: Flaw) -> Self {
-        let inner = MemoryDomains::new("storex.com".parse().unwrap());
+        let quota = if flaw == Flaw::NoQuota { usize::MAX } else { 200 };
+        let inner = MemoryDomains::new("storex.com".parse().unwrap()).with_record_quota(quota);
         Self { flaw, inner, calls: AtomicU64::new(0), first_ids: Mutex::default() }
     }
 
@@ -58,6 +61,15 @@ impl FlawedDomains {
         self.calls.fetch_add(1, Ordering::SeqCst)
     }
 
+    /// Records as a flaw spells them, answered and listed alike.
+    fn misspell(&self, zone: &ZoneId, made: &mut [RecordFacts]) {
+        let flaw = self.flaw;
+        self.inner.edit_records(zone, |records| records.iter_mut().for_each(|record| misspelled(flaw, record)));
+        for record in made {
+            misspelled(flaw, record);
+        }
+    }
+
     async fn clear(&self, cx: &EffectCx, zone: &ZoneId, chosen: impl Fn(&RecordFacts) -> bool) -> Result<()> {
         let ids = self.inner.records(zone).iter().filter(|record| chosen(record)).map(|record| record.id.clone()).collect();
         self.inner.remove(cx, &DomainObject::Records { zone: zone.clone(), ids }).await
@@ -65,7 +77,7 @@ impl FlawedDomains {
 
     /// What stands at the places asked for, under any mark.
     fn standing(&self, zone: &ZoneId, records: &[RecordSpec]) -> Vec<RecordFacts> {
-        let named = |record: &RecordFacts| records.iter().any(|spec| spec.name == record.name);
+        let named = |record: &RecordFacts| records.iter().any(|spec| spec.name().as_str() == record.name);
         self.inner.records(zone).into_iter().filter(named).collect()
     }
 
@@ -76,6 +88,7 @@ impl FlawedDomains {
             Flaw::NewIdEachTime => self.clear(cx, zone, is_ours).await,
             Flaw::ClearsTheZone => self.clear(cx, zone, |record| !is_ours(record)).await,
             Flaw::TakesOver => self.clear(cx, zone, |record| standing.contains(record) && !is_ours(record)).await,
+            Flaw::OneMailServer => self.clear(cx, zone, |record| standing.contains(record) && record.record_type == "MX").await,
             _ => Ok(()),
         }
     }
@@ -84,22 +97,37 @@ impl FlawedDomains {
     async fn instead(&self, cx: &EffectCx, zone: &ZoneId, records: &[RecordSpec]) -> Result<Option<Vec<RecordFacts>>> {
         let standing = self.standing(zone, records);
         let all_there = !records.is_empty() && standing.len() == records.len();
-        let unchanged = |(spec, facts): (&RecordSpec, &RecordFacts)| spec.name == facts.name && spec.content == facts.content;
+        let unchanged = |(spec, facts): (&RecordSpec, &RecordFacts)| spec.matches(facts);
         Ok(match self.flaw {
             Flaw::KeepsOldContent if all_there && standing.iter().all(is_ours) => Some(standing),
             Flaw::KeepsOldMark if all_there && records.iter().zip(&standing).all(unchanged) => Some(standing),
             Flaw::DoesNotGiveWay if standing.iter().any(|record| record.record_type == "A") => {
                 return Err(Error::new(Code::ForeignObject, format!("{} is in the way", standing[0].name)));
             }
+            Flaw::AliasStays if records.iter().any(|spec| spec.record_type() == RecordType::A) && standing.len() == 1 => {
+                return Err(Error::new(Code::ForeignObject, format!("{} is in the way", standing[0].name)));
+            }
+            Flaw::AliasesOnly if records.len() > 2 && records.iter().any(|spec| spec.record_type() == RecordType::Srv) => {
+                return Err(Error::new(Code::Unsupported, "not in one change"));
+            }
+            Flaw::KeepsOldTimeToLive if all_there && records.iter().zip(&standing).all(|(spec, facts)| spec.is_at(facts)) => {
+                let same = |(spec, facts): (&RecordSpec, &RecordFacts)| spec.content().to_string() == facts.content;
+                records.iter().zip(&standing).all(same).then_some(standing)
+            }
+            Flaw::DoublesMail if all_there && records.iter().any(|spec| spec.record_type() == RecordType::Mx) => {
+                Some(records.iter().map(|spec| self.inner.insert_foreign_record(zone, spec)).collect::<Result<_>>()?)
+            }
+            Flaw::CountsRemoved if records.len() == 1 && self.calls.load(Ordering::SeqCst) > 0 => {
+                let full = self.inner.records(zone).len() > 198;
+                full.then(|| Err(Error::new(Code::Quota, "200 records were made"))).transpose()?
+            }
             Flaw::MakesRecordsNowhere if self.inner.list_records(zone, None).await.is_err() => Some(Vec::new()),
             Flaw::MakesOneUnasked if records.is_empty() => {
                 let name = self.inner.zones().into_iter().find(|known| known.id == *zone).unwrap().name.to_string();
-                let content = "unasked".to_owned();
-                self.inner
-                    .insert_foreign_record(zone, &RecordSpec { record_type: RecordType::Txt, name, content, proxied: false })?;
+                self.inner.insert_foreign_record(zone, &RecordSpec::parse(RecordType::Txt, &name, "unasked")?)?;
                 Some(Vec::new())
             }
-            Flaw::DoublesText if records.iter().any(|spec| spec.record_type == RecordType::Txt) => {
+            Flaw::DoublesText if records.iter().any(|spec| spec.record_type() == RecordType::Txt) => {
                 Some(records.iter().map(|spec| self.inner.insert_foreign_record(zone, spec)).collect::<Result<_>>()?)
             }
             Flaw::OneByOne => {
@@ -111,6 +139,23 @@ impl FlawedDomains {
             }
             _ => None,
         })
+    }
+}
+
+fn misspelled(flaw: Flaw, record: &mut RecordFacts) {
+    let words: Vec<&str> = record.content.split(' ').collect();
+    let content = match (flaw, record.record_type.as_str()) {
+        (Flaw::SpellsAddressesOut, "AAAA") => record.content.replace("::", ":0:0:0:0:0:"),
+        (Flaw::LosesPriority, "MX") => format!("0 {}", words[1]),
+        (Flaw::SwapsWeightAndPort, "SRV") => format!("{} {} {} {}", words[0], words[2], words[1], words[3]),
+        (Flaw::LosesFlags, "CAA") => format!("0 {}", words[1..].join(" ")),
+        (Flaw::CutsText, "TXT") => record.content.chars().take(255).collect(),
+        (Flaw::EscapesText, "TXT") => record.content.replace('\\', "\\\\"),
+        _ => record.content.clone(),
+    };
+    record.content = content;
+    if flaw == Flaw::LosesTimeToLive {
+        record.ttl = 1;
     }
 }
 
@@ -133,9 +178,14 @@ impl DomainProvider for FlawedDomains {
         }
     }
 
-    async fn ensure_zone(&self, cx: &EffectCx, name: &Hostname) -> Result<ZoneFacts> {
-        let mut zone = match self.inner.ensure_zone(cx, name).await {
-            Err(_) if self.has(Flaw::AcceptsAnyName) => self.inner.insert_foreign_zone(name),
+    async fn create_zone(&self, cx: &EffectCx, name: &Hostname) -> Result<ZoneFacts> {
+        let mut zone = match self.inner.create_zone(cx, name).await {
+            Err(error) if self.has(Flaw::AcceptsAnyName) && error.code() == Code::InvalidDomain => {
+                self.inner.insert_foreign_zone(name)
+            }
+            Err(error) if self.has(Flaw::AnswersWhatExists) && error.code() == Code::ZoneExists => {
+                self.inner.insert_foreign_zone(name)
+            }
             other => other?,
         };
         match self.flaw {
@@ -162,7 +212,7 @@ impl DomainProvider for FlawedDomains {
         }
         if self.has(Flaw::ListsAStranger) {
             let (id, record_type, name) = ("stranger".parse()?, "A".to_owned(), "stranger.com".to_owned());
-            records.push(RecordFacts { id, record_type, name, content: String::new(), proxied: false, comment: None });
+            records.push(RecordFacts { id, record_type, name, content: String::new(), proxied: false, ttl: 1, comment: None });
         }
         Ok(records)
     }
@@ -176,13 +226,24 @@ impl DomainProvider for FlawedDomains {
         let mut asked = records.to_vec();
         if self.has(Flaw::LosesStars) {
             for spec in &mut asked {
-                spec.name = spec.name.replace("*.", "star.");
+                let name = spec.name().as_str().replace("*.", "star.").parse()?;
+                *spec = RecordSpec::new(name, spec.content().clone())?.with_proxy(spec.is_proxied())?;
             }
         }
         let mut made = match self.inner.ensure_records(cx, zone, &asked).await {
             Err(error) if self.has(Flaw::RefusesWithoutName) => return Err(Error::new(error.code(), "something is in the way")),
+            Err(error) if self.has(Flaw::QuotaWithoutNumbers) && error.code() == Code::Quota => {
+                return Err(Error::new(error.code(), "too many"));
+            }
+            Err(error) if self.has(Flaw::FillsUp) && error.code() == Code::Quota => {
+                for spec in &asked {
+                    self.inner.ensure_records(cx, zone, std::slice::from_ref(spec)).await?;
+                }
+                return Err(error);
+            }
             other => other?,
         };
+        self.misspell(zone, &mut made);
         match self.flaw {
             Flaw::AnswersBackwards => made.reverse(),
             Flaw::NoMark => made.iter_mut().for_each(|record| record.comment = None),
@@ -192,13 +253,40 @@ impl DomainProvider for FlawedDomains {
         Ok(made)
     }
 
+    async fn find_hostname(&self, zone: &ZoneId, name: &Hostname) -> Result<Option<HostnameFacts>> {
+        self.inner.find_hostname(zone, name).await
+    }
+
+    async fn list_hostnames(&self, zone: &ZoneId) -> Result<Option<Vec<HostnameFacts>>> {
+        self.inner.list_hostnames(zone).await
+    }
+
+    async fn create_hostname(&self, cx: &EffectCx, zone: &ZoneId, spec: &HostnameSpec) -> Result<HostnameFacts> {
+        self.inner.create_hostname(cx, zone, spec).await
+    }
+
+    async fn ensure_fallback_origin(&self, cx: &EffectCx, zone: &ZoneId, origin: &Hostname) -> Result<OriginStatus> {
+        self.inner.ensure_fallback_origin(cx, zone, origin).await
+    }
+
+    async fn recheck(&self, cx: &EffectCx, object: &DomainObject) -> Result<()> {
+        self.inner.recheck(cx, object).await
+    }
+
+    async fn zone_certificate(&self, zone: &ZoneId) -> Result<Option<CertificateStatus>> {
+        self.inner.zone_certificate(zone).await
+    }
+
     async fn remove(&self, cx: &EffectCx, object: &DomainObject) -> Result<()> {
         let absent = || Err(Error::new(Code::NotFound, "there is no such thing"));
         match object {
             DomainObject::Records { zone, ids } => {
                 let there = self.inner.records(zone);
                 let some_absent = ids.iter().any(|id| there.iter().all(|record| record.id != *id));
+                self.number();
+                let removed = |record: &RecordFacts| there.iter().any(|gone| ids.contains(&gone.id) && gone.name == record.name);
                 match self.flaw {
+                    Flaw::RemovesWholeNames => return self.clear(cx, zone, removed).await,
                     Flaw::RemovesAllRecords => return self.clear(cx, zone, |_| true).await,
                     Flaw::AbsentRecordIsAnError if some_absent => return absent(),
                     Flaw::AbsentRecordStopsAll if some_absent => return Ok(()),

@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
+use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use storex_core::{
-    Claim, ClaimOutcome, Code, Epoch, Error, Expected, Lease, Nonce, Page, Query, Result, Row, RowPage, RowWrite, StoreRepo,
-    Table, Wakeups,
+    Claim, ClaimOutcome, Code, Epoch, Error, Expected, Fence, Grant, Lease, Nonce, Page, Query, Result, Row, RowPage, RowWrite,
+    StoreRepo, Table, Wakeups,
 };
 use storex_fakes::MemoryStores;
 use tokio::sync::watch;
@@ -86,6 +87,8 @@ twists! {
     RenewsWhatEnded,
     LeasesNeverEnd,
     RefusesLongLeases,
+    IgnoresFences,
+    RefusesEveryFence,
     NeverWakes,
     WakesOnWritesOnly,
     WakesOneWatcher,
@@ -97,6 +100,7 @@ struct Memory {
     removed: BTreeSet<(Table, String)>,
     last_rows: BTreeMap<String, Row>,
     leases: BTreeMap<String, (String, u64)>,
+    grants: BTreeMap<String, (String, Grant)>,
     counter: u64,
     watchers: u64,
 }
@@ -135,7 +139,7 @@ impl Twin {
             None => Expected::Absent,
             Some(row) => Expected::Version(row.version),
         };
-        self.inner.put(write, expected, &self.unique()).await
+        self.inner.put(write, expected, &self.unique(), Fence::NONE).await
     }
 
     /// The write as the twist changes it.
@@ -277,6 +281,14 @@ impl Twin {
         claim
     }
 
+    fn twist_fence(&self, fence: Fence) -> Fence {
+        match self.twist {
+            Twist::IgnoresFences => Fence::NONE,
+            Twist::RefusesEveryFence if fence != Fence::NONE => Grant { epoch: Epoch(0), until: Timestamp::MIN }.fence(),
+            _ => fence,
+        }
+    }
+
     fn twist_epoch(&self, lease: &Lease, epoch: u64) -> u64 {
         let raised = self.count();
         let mut memory = self.memory();
@@ -316,7 +328,7 @@ impl StoreRepo for Twin {
         })
     }
 
-    async fn put(&self, write: &RowWrite, expected: Expected, nonce: &Nonce) -> Result<u64> {
+    async fn put(&self, write: &RowWrite, expected: Expected, nonce: &Nonce, fence: Fence) -> Result<u64> {
         if let Some(version) = self.seen_nonce(write, nonce) {
             return Ok(version);
         }
@@ -335,9 +347,13 @@ impl StoreRepo for Twin {
             let row = self.inner.get(write.table, &write.id).await?;
             tokio::task::yield_now().await;
             let seen = row.map_or(Expected::Absent, |row| Expected::Version(row.version));
-            return if seen == expected { self.force(&write).await } else { self.inner.put(&write, expected, &nonce).await };
+            return if seen == expected {
+                self.force(&write).await
+            } else {
+                self.inner.put(&write, expected, &nonce, self.twist_fence(fence)).await
+            };
         }
-        let version = match self.inner.put(&write, expected, &nonce).await {
+        let version = match self.inner.put(&write, expected, &nonce, self.twist_fence(fence)).await {
             Ok(version) => version,
             Err(error) if error.code() == Code::VersionConflict => return self.conflict(&write, expected, &nonce, error).await,
             Err(error) => return Err(error),
@@ -353,7 +369,7 @@ impl StoreRepo for Twin {
         }
     }
 
-    async fn delete(&self, table: Table, id: &str, version: u64) -> Result<()> {
+    async fn delete(&self, table: Table, id: &str, version: u64, fence: Fence) -> Result<()> {
         let row = self.inner.get(table, id).await?;
         let version = match (self.twist, row) {
             (Twist::NeverRemoves, _) => return Ok(()),
@@ -362,7 +378,7 @@ impl StoreRepo for Twin {
             (Twist::VersionsFromZero, _) => version + 1,
             _ => version,
         };
-        let removed = self.inner.delete(table, id, version).await;
+        let removed = self.inner.delete(table, id, version, self.twist_fence(fence)).await;
         if removed.is_ok() {
             self.memory().removed.insert((table, id.to_owned()));
         }
@@ -393,45 +409,46 @@ impl StoreRepo for Twin {
         self.twist_page(query, &page, seen)
     }
 
-    async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome> {
-        let claim = &self.twist_claim(claim);
+    async fn claim(&self, claim: &Claim, fence: Fence) -> Result<ClaimOutcome> {
+        let (claim, fence) = (&self.twist_claim(claim), self.twist_fence(fence));
         match self.twist {
             Twist::NeverGivesNames => return Ok(ClaimOutcome::Taken(claim.clone())),
             Twist::LooksThenClaims => {
                 let held = self.held_by_other(claim).await;
-                self.inner.claim(claim).await?;
+                self.inner.claim(claim, fence).await?;
                 return Ok(held.map_or(ClaimOutcome::Held, ClaimOutcome::Taken));
             }
             Twist::RefusesTheOwner if self.inner.claims().contains(claim) => return Ok(ClaimOutcome::Taken(claim.clone())),
             _ => {}
         }
-        Ok(match (self.twist, self.inner.claim(claim).await?) {
+        Ok(match (self.twist, self.inner.claim(claim, fence).await?) {
             (Twist::GivesNamesTwice, ClaimOutcome::Taken(_)) => ClaimOutcome::Held,
             (Twist::HidesTheHolder, ClaimOutcome::Taken(held)) => ClaimOutcome::Taken(Claim { owner: String::new(), ..held }),
             (Twist::LoserTakesOver, ClaimOutcome::Taken(held)) => {
-                self.inner.release(&held.namespace, &held.name, &held.owner).await?;
-                self.inner.claim(claim).await?;
+                self.inner.release(&held.namespace, &held.name, &held.owner, fence).await?;
+                self.inner.claim(claim, fence).await?;
                 ClaimOutcome::Taken(held)
             }
             (_, outcome) => outcome,
         })
     }
 
-    async fn claim_first(&self, claim: &Claim, candidates: &[String]) -> Result<Option<String>> {
+    async fn claim_first(&self, claim: &Claim, candidates: &[String], fence: Fence) -> Result<Option<String>> {
+        let fence = self.twist_fence(fence);
         let of = |name: &String| Claim { name: name.clone(), ..claim.clone() };
         let held =
             |name: &&String| self.inner.claims().iter().any(|held| held.namespace == claim.namespace && held.name == **name);
         match self.twist {
             Twist::TakesTheLastCandidate => {
                 let reversed: Vec<String> = candidates.iter().rev().cloned().collect();
-                self.inner.claim_first(claim, &reversed).await
+                self.inner.claim_first(claim, &reversed, fence).await
             }
             Twist::ForgetsOwnCandidate => {
                 let free: Vec<String> = candidates.iter().filter(|name| !held(name)).cloned().collect();
-                self.inner.claim_first(claim, &free).await
+                self.inner.claim_first(claim, &free, fence).await
             }
             Twist::GivesTakenCandidates => {
-                Ok(self.inner.claim_first(claim, candidates).await?.or_else(|| candidates.last().cloned()))
+                Ok(self.inner.claim_first(claim, candidates, fence).await?.or_else(|| candidates.last().cloned()))
             }
             Twist::GivesWithoutClaiming => Ok(candidates.iter().find(|name| !held(name)).cloned()),
             Twist::LooksThenGives => {
@@ -439,14 +456,15 @@ impl StoreRepo for Twin {
                     return Ok(None);
                 };
                 tokio::task::yield_now().await;
-                self.inner.claim(&of(free)).await?;
+                self.inner.claim(&of(free), fence).await?;
                 Ok(Some(free.clone()))
             }
-            _ => self.inner.claim_first(claim, candidates).await,
+            _ => self.inner.claim_first(claim, candidates, fence).await,
         }
     }
 
-    async fn release(&self, namespace: &str, name: &str, owner: &str) -> Result<()> {
+    async fn release(&self, namespace: &str, name: &str, owner: &str, fence: Fence) -> Result<()> {
+        let fence = self.twist_fence(fence);
         let asked =
             Claim { namespace: namespace.to_owned(), name: name.to_owned(), owner: owner.to_owned(), label: String::new() };
         let asked = self.twist_claim(&asked);
@@ -458,15 +476,15 @@ impl StoreRepo for Twin {
                     if anyone { held.name == asked.name && held.namespace == namespace } else { held.owner == owner }
                 };
                 for held in self.inner.claims().into_iter().filter(hit) {
-                    self.inner.release(&held.namespace, &held.name, &held.owner).await?;
+                    self.inner.release(&held.namespace, &held.name, &held.owner, fence).await?;
                 }
             }
             _ => {}
         }
-        self.inner.release(&asked.namespace, &asked.name, &asked.owner).await
+        self.inner.release(&asked.namespace, &asked.name, &asked.owner, fence).await
     }
 
-    async fn acquire(&self, lease: &Lease) -> Result<Option<Epoch>> {
+    async fn acquire(&self, lease: &Lease) -> Result<Option<Grant>> {
         let mut asked = lease.clone();
         match self.twist {
             Twist::SharesLeases => "everybody".clone_into(&mut asked.holder),
@@ -475,15 +493,17 @@ impl StoreRepo for Twin {
                 return Err(Error::new(Code::InvalidField, "too long"));
             }
             Twist::RenewsInVain => {
-                if let Some((holder, epoch)) = self.memory().leases.get(&lease.name)
-                    && *holder == lease.holder
-                {
-                    return Ok(Some(Epoch(*epoch)));
+                let known = self.memory().grants.get(&lease.name).cloned();
+                if let Some((_, grant)) = known.filter(|(holder, _)| *holder == lease.holder) {
+                    return Ok(Some(grant));
                 }
             }
             _ => {}
         }
-        Ok(self.inner.acquire(&asked).await?.map(|Epoch(epoch)| Epoch(self.twist_epoch(lease, epoch))))
+        let Some(grant) = self.inner.acquire(&asked).await? else { return Ok(None) };
+        let grant = Grant { epoch: Epoch(self.twist_epoch(lease, grant.epoch.0)), ..grant };
+        self.memory().grants.insert(lease.name.clone(), (lease.holder.clone(), grant));
+        Ok(Some(grant))
     }
 
     fn wakeups(&self) -> Wakeups {

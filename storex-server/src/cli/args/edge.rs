@@ -1,0 +1,56 @@
+//! Arguments of what is asked of the edge for one store.
+
+use super::{ConnectionArgs, WaitArgs};
+use crate::up::{EdgeOptions, ZonePolicyName};
+use clap::Args;
+
+/// What zones are made to do with requests.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct EdgeArgs {
+    /// What the zone of a custom domain is made to do with requests: none, minimal, standard or hardened
+    #[arg(long, value_name = "NAME", default_value = "standard")]
+    zone_policy: ZonePolicyName,
+    /// Redirect plain HTTP on the primary zone; without it nothing of that zone is changed
+    #[arg(long)]
+    force_https: bool,
+}
+
+impl EdgeArgs {
+    /// The same for the installation.
+    pub(crate) fn options(&self) -> EdgeOptions {
+        EdgeOptions { zone_policy: self.zone_policy, force_https: self.force_https }
+    }
+}
+
+const PURGE_EXAMPLES: &str = "\
+Examples:
+  storex store purge oceanbreeze-12345
+  storex store purge oceanbreeze-12345 --json";
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = PURGE_EXAMPLES)]
+pub(crate) struct PurgeArgs {
+    /// Identifier of the store, such as oceanbreeze-12345
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+}
+
+const REISSUE_EXAMPLES: &str = "\
+Examples:
+  storex store reissue-certificate oceanbreeze-12345 --wait
+  storex store reissue-certificate oceanbreeze-12345 --force --wait --timeout 900";
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = REISSUE_EXAMPLES)]
+pub(crate) struct ReissueArgs {
+    /// Identifier of the store, such as oceanbreeze-12345
+    pub(crate) id: String,
+    /// Also do what leaves visitors without HTTPS for a while, when nothing else helps
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+}

@@ -1,0 +1,32 @@
+//! `storex store purge` and `storex store reissue-certificate`.
+
+use super::args::{PurgeArgs, ReissueArgs};
+use super::connection::connect;
+use super::failure::Outcome;
+use super::follow::follow;
+use super::http::segment;
+use super::show;
+use super::streams::Streams;
+use crate::Environment;
+use serde_json::{Value, json};
+
+pub(super) async fn purge(args: &PurgeArgs, environment: &Environment, streams: &mut Streams) -> Outcome {
+    let client = connect(&args.connection, environment)?;
+    let path = format!("/api/stores/{}/cache/purge", segment(&args.id));
+    let answer = client.post(&path, &json!({}), None).await?.body;
+    let hosts = answer.get("purged").and_then(Value::as_array).into_iter().flatten();
+    let lines: Vec<String> = hosts.map(|host| show::text(host, "")).collect();
+    streams.answer(&answer, || Ok(format!("{}\n", lines.join("\n"))))
+}
+
+pub(super) async fn reissue(args: &ReissueArgs, environment: &Environment, streams: &mut Streams) -> Outcome {
+    let client = connect(&args.connection, environment)?;
+    let path = format!("/api/stores/{}/certificate/reissue", segment(&args.id));
+    let answer = client.post(&path, &json!({ "force": args.force }), None).await?;
+    match &answer.operation {
+        Some(operation) if args.wait.wait => drop(follow(&client, operation, &args.wait, streams).await?),
+        Some(operation) => streams.note(&format!("follow it with: storex operation get {operation} --wait")),
+        None => {}
+    }
+    streams.answer(&answer.body, || Ok(format!("{}\n", show::text(&answer.body, "/detail"))))
+}
