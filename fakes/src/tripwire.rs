@@ -9,7 +9,7 @@ mod watched;
 pub use automaton::{JournalChange, Moved};
 pub use watched::Watched;
 
-use crate::{FaultScript, MemoryDomains, MemoryHost, MemoryStores, MemoryTunnels};
+use crate::{FaultScript, MemoryDatabases, MemoryDomains, MemoryHost, MemoryStores, MemoryTunnels};
 use automaton::Trace;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -17,8 +17,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use storex_core::resource::ResourceKind;
 use storex_core::{
-    Deployed, EffectCx, Epoch, HostnameFacts, IngressRule, Lease, Mark, Part, RecordFacts, Row, RowWrite, StoreId, StorePackage,
-    Subject, Table, ZoneFacts, ZoneId,
+    DatabaseFacts, DatabaseName, Deployed, EffectCx, Epoch, HostnameFacts, IngressRule, Lease, Mark, Part, RecordFacts, Row,
+    RowWrite, StoreId, StorePackage, Subject, Table, ZoneFacts, ZoneId,
 };
 
 /// Objects storex did not make, one or more in every namespace.
@@ -32,6 +32,8 @@ pub struct Sentinels {
     pub hostnames: Vec<HostnameFacts>,
     /// Name of a tunnel and one of its rules.
     pub rules: Vec<(String, IngressRule)>,
+    /// Databases, with their users.
+    pub databases: Vec<DatabaseFacts>,
     /// Deployments.
     pub deployments: Vec<Deployed>,
     /// Claims: namespace, name, owner.
@@ -61,6 +63,7 @@ pub struct Tripwires {
     stores: MemoryStores,
     domains: MemoryDomains,
     tunnels: MemoryTunnels,
+    databases: MemoryDatabases,
     host: MemoryHost,
 }
 
@@ -77,6 +80,7 @@ impl Tripwires {
         stores: &MemoryStores,
         domains: &MemoryDomains,
         tunnels: &MemoryTunnels,
+        databases: &MemoryDatabases,
         host: &MemoryHost,
     ) -> Self {
         let mut state = State::default();
@@ -92,6 +96,7 @@ impl Tripwires {
             stores: stores.clone(),
             domains: domains.clone(),
             tunnels: tunnels.clone(),
+            databases: databases.clone(),
             host: host.clone(),
         }
     }
@@ -123,6 +128,7 @@ impl Tripwires {
         all.records.extend(more.records);
         all.hostnames.extend(more.hostnames);
         all.rules.extend(more.rules);
+        all.databases.extend(more.databases);
         all.deployments.extend(more.deployments);
         all.claims.extend(more.claims);
         all.rows.extend(more.rows);
@@ -136,6 +142,9 @@ impl Tripwires {
     pub fn harmed(&self) -> Vec<String> {
         let mut harmed = self.harmed_at_the_edge();
         let sentinels = self.sentinels();
+        let standing = self.databases.databases();
+        harmed
+            .extend(sentinels.databases.iter().filter(|one| !standing.contains(one)).map(|one| format!("database {}", one.name)));
         let standing = self.host.deployments();
         harmed.extend(
             sentinels.deployments.iter().filter(|one| !standing.contains(one)).map(|one| format!("deployment {}", one.store_id)),
@@ -179,6 +188,14 @@ impl Tripwires {
     pub(crate) fn named(&self, name: &str, mark: &Mark) {
         if matches!(mark.subject, Subject::Store(_)) && self.stores.holder("domain", name).is_none() {
             self.trip(format!("I1: {name} is routed at the edge and nobody claims it"));
+        }
+    }
+
+    /// A database was changed.
+    pub(crate) fn database_changed(&self, call: &str, cx: &EffectCx, name: &DatabaseName) {
+        self.intended(call, &cx.mark);
+        if self.state().sentinels.databases.iter().any(|one| one.name == *name) {
+            self.trip(format!("I7: {call} changed the foreign database {name}"));
         }
     }
 

@@ -12,8 +12,8 @@ pub use process::{Misread, Parts, Process};
 pub use snapshot::Snapshot;
 
 use crate::{
-    FaultScript, MemoryClock, MemoryDomains, MemoryEdge, MemoryHost, MemoryInsight, MemoryNotifier, MemoryResolver, MemoryStores,
-    MemoryTunnels, Tripwires,
+    FaultScript, MemoryClock, MemoryDatabases, MemoryDomains, MemoryEdge, MemoryHost, MemoryInsight, MemoryNotifier,
+    MemoryResolver, MemoryStores, MemoryTunnels, Tripwires,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +35,8 @@ pub struct World {
     pub edge: MemoryEdge,
     /// Visits of the zones.
     pub insight: MemoryInsight,
+    /// The database server; controllers are given it by [`World::with_databases`].
+    pub databases: MemoryDatabases,
     /// The one host.
     pub host: MemoryHost,
     /// Delivered messages.
@@ -45,6 +47,7 @@ pub struct World {
     pub wires: Tripwires,
     clock: MemoryClock,
     primary: Hostname,
+    serves_databases: bool,
     /// What the randomness of the next controller begins with.
     seed: AtomicU64,
 }
@@ -90,7 +93,15 @@ impl World {
         let (stores, domains) = (MemoryStores::new(Arc::new(clock.clone())), MemoryDomains::new(primary.clone()));
         let host = MemoryHost::new("4001-4999".parse::<PortRange>()?).with_clock(Arc::new(clock.clone()));
         let edge = MemoryEdge::of(domains.clone());
-        Ok(Self::over(clock, primary, stores, (domains, edge), MemoryTunnels::default(), host))
+        let databases = MemoryDatabases::new("mongodb://localhost:27017".parse()?);
+        Ok(Self::over(clock, primary, stores, (domains, edge), MemoryTunnels::default(), (databases, host)))
+    }
+
+    /// The same with a database for every store.
+    #[must_use]
+    pub fn with_databases(mut self) -> Self {
+        self.serves_databases = true;
+        self
     }
 
     fn over(
@@ -99,14 +110,31 @@ impl World {
         stores: MemoryStores,
         (domains, edge): (MemoryDomains, MemoryEdge),
         tunnels: MemoryTunnels,
-        host: MemoryHost,
+        (databases, host): (MemoryDatabases, MemoryHost),
     ) -> Self {
         let script = FaultScript::new();
         events::listen(&script, &primary, &domains, &host);
-        let wires = Tripwires::new(script.clone(), &stores, &domains, &tunnels, &host);
+        let wires = Tripwires::new(script.clone(), &stores, &domains, &tunnels, &databases, &host);
         let insight = MemoryInsight::of(domains.clone());
         let (notifier, seed, dns) = (MemoryNotifier::default(), AtomicU64::new(0), MemoryResolver::new());
-        Self { stores, domains, dns, tunnels, edge, insight, host, notifier, script, wires, clock, primary, seed }
+        let serves_databases = false;
+        Self {
+            stores,
+            domains,
+            dns,
+            tunnels,
+            edge,
+            insight,
+            databases,
+            host,
+            notifier,
+            script,
+            wires,
+            clock,
+            primary,
+            serves_databases,
+            seed,
+        }
     }
 
     /// Settings that suit a world in memory.
@@ -198,6 +226,7 @@ impl World {
             );
         }
         traces.extend(self.domains.hostnames().iter().map(|hostname| format!("hostname {}", hostname.name)));
+        traces.extend(self.databases.databases().iter().map(|facts| format!("database {}", facts.name)));
         traces.extend(self.host.stores().iter().map(|store| format!("deployment {store}")));
         traces.extend(self.stores.claims().iter().map(|claim| format!("claim {}/{}", claim.namespace, claim.name)));
         let kept = |table: Table| !matches!(table, Table::Operations | Table::Platform);

@@ -1,6 +1,7 @@
 //! The one door: HTTP, CLI, Python and embedding programs call these use cases and nothing deeper.
 
 mod builder;
+mod databases;
 mod domain_life;
 mod domains;
 mod drift;

@@ -109,6 +109,6 @@ pub use error::{Certainty, Code, Entry, Error, ErrorRecord, Kind, Result};
 pub use traits::*;
 pub use value::{
     CaaTag, CaaValue, DatabaseAddress, DatabaseName, DatabaseUser, DnsName, DomainStrategy, EffectCx, EffectId, Email, Epoch,
-    HostId, Hostname, InstanceId, Json, Mark, OperationId, Port, PortRange, RecordContent, RecordName, RecordSpec, RecordType,
-    Secret, StoreDigits, StoreId, Subject, Ttl, TxtText, Username,
+    HostId, Hostname, InstanceId, Json, Keyring, Mark, OperationId, Port, PortRange, RecordContent, RecordName, RecordSpec,
+    RecordType, SealPlace, Sealed, Secret, StoreDigits, StoreId, Subject, Ttl, TxtText, Username,
 };

@@ -3,7 +3,7 @@
 use crate::resource::{RecordRow, ResourceKey, ZonePolicySpec};
 use crate::{
     Code, DnsProof, Email, Error, HostId, Hostname, HostnameId, IngressRule, InstanceId, Json, Notification, OperationId, Port,
-    Result, Row, StoreDigits, StoreId, Table, TunnelFacts, TunnelId, Username, ZoneFacts, ZoneId,
+    Result, Row, StoreId, Table, TunnelFacts, TunnelId, ZoneFacts, ZoneId,
 };
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -296,16 +296,6 @@ pub(crate) const INSTANCE: &str = "instance";
 /// A time as it sorts: RFC 3339, UTC, whole seconds.
 pub(crate) fn sortable(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// Name of a store's database.
-pub(crate) fn database_name(username: &Username) -> String {
-    format!("store_{username}")
-}
-
-/// Name of a store's database user.
-pub(crate) fn database_user(digits: StoreDigits) -> String {
-    format!("store_user_{digits}")
 }
 
 impl StoreRecord {

@@ -9,6 +9,7 @@ mod certificate;
 mod claim;
 mod connectivity;
 mod custom_hostname;
+mod database;
 mod fallback_origin;
 mod host_part;
 mod ingress;
@@ -29,6 +30,8 @@ pub use claim::{ClaimSpec, Claimed};
 pub use connectivity::ConnectivitySpec;
 pub use custom_hostname::CustomHostnameSpec;
 pub(crate) use custom_hostname::HostnameListing;
+pub(crate) use database::new_password;
+pub use database::{DatabaseLogin, DatabaseSpec, password_place};
 pub use fallback_origin::FallbackOriginSpec;
 pub use host_part::HostPartSpec;
 pub use ingress::IngressSpec;
@@ -41,8 +44,8 @@ pub use zone_policy::{PolicyApplied, PolicyLook, PolicyLookSpec, ZonePolicySpec}
 
 use crate::operation::{Change, Proof};
 use crate::{
-    Clock, Code, DomainProvider, EdgeInsight, EdgePolicies, EffectCx, Entropy, Error, Fence, HostId, Hosts, Json, OperationId,
-    Resolver, Result, StoreHost, StoreRepo, TunnelRoutes,
+    Clock, Code, DatabaseAdmin, DomainProvider, EdgeInsight, EdgePolicies, EffectCx, Entropy, Error, Fence, HostId, Hosts, Json,
+    Keyring, OperationId, Resolver, Result, StoreHost, StoreRepo, TunnelRoutes,
 };
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
@@ -76,7 +79,7 @@ pub enum ResourceKind {
     Ingress,
     /// A store's rules in the tunnel's document.
     TunnelRoute,
-    /// A database with its user.
+    /// The database of a store, with its users.
     Database,
     /// The custom hostname of a store.
     Hostname,
@@ -120,7 +123,7 @@ impl ResourceKind {
     pub fn proof(self) -> Proof {
         match self {
             Self::Zone | Self::Tunnel | Self::Hostname | Self::Certificate => Proof::Absence,
-            Self::Records => Proof::Mark,
+            Self::Records | Self::Database => Proof::Mark,
             _ => Proof::Journal,
         }
     }
@@ -241,6 +244,10 @@ pub struct Providers {
     pub edge: Option<Arc<dyn EdgePolicies>>,
     /// What the edge counted; without it nothing is told.
     pub insight: Option<Arc<dyn EdgeInsight>>,
+    /// Databases of stores; without it stores have none.
+    pub databases: Option<Arc<dyn DatabaseAdmin>>,
+    /// What secrets are sealed with; without it there are none.
+    pub keyring: Option<Arc<Keyring>>,
     /// Store hosts.
     pub hosts: Arc<dyn Hosts>,
     /// Time.
@@ -382,7 +389,8 @@ impl<R: Resource> AnyResource for R {
 pub(crate) fn implementation(kind: ResourceKind) -> &'static dyn AnyResource {
     match kind {
         ResourceKind::Claim => &claim::ClaimResource,
-        ResourceKind::Record | ResourceKind::Database => &record::RecordResource,
+        ResourceKind::Record => &record::RecordResource,
+        ResourceKind::Database => &database::DatabaseResource,
         ResourceKind::Zone => &zone::ZoneResource,
         ResourceKind::Records => &records::RecordsResource,
         ResourceKind::HostPart => &host_part::HostPartResource,

@@ -11,16 +11,18 @@ mod environment;
 mod reconcile;
 mod reissue_certificate;
 mod remove_orphan;
+mod rotate_password;
 mod zone_policy;
 
 pub(crate) use activate_domain::{ActivateDomain, ActivateParams, hostname_of};
-pub(crate) use create_store::{Candidates, CreateParams, CreateStore};
+pub(crate) use create_store::{Candidates, CreateParams, CreateStore, DatabasePlan};
 pub(crate) use custom_domain::DomainPlan;
 pub(crate) use delete_store::{DeleteParams, DeleteStore};
 pub(crate) use ensure_platform::{EnsurePlatform, PlatformParams, platform_resources, target_of};
 pub(crate) use reconcile::ReconcileParams;
 pub(crate) use reissue_certificate::{ReissueCertificate, ReissueParams};
 pub(crate) use remove_orphan::OrphanParams;
+pub(crate) use rotate_password::RotateParams;
 
 use crate::operation::{Direction, Flow, OperationDoc};
 use crate::record::StoreRecord;
@@ -39,6 +41,7 @@ pub(crate) fn flow(name: &str) -> Result<Arc<dyn Flow>> {
         reconcile::NAME => Ok(Arc::new(reconcile::Reconcile)),
         reissue_certificate::NAME => Ok(Arc::new(ReissueCertificate)),
         remove_orphan::NAME => Ok(Arc::new(remove_orphan::RemoveOrphan)),
+        rotate_password::NAME => Ok(Arc::new(rotate_password::RotatePassword)),
         _ => Err(Error::new(Code::Unsupported, format!("this version knows no operation {name:?}"))),
     }
 }

@@ -3,6 +3,7 @@
 mod auth;
 mod body;
 mod catalogue;
+mod databases;
 mod detached;
 mod drift;
 mod edge;

@@ -53,6 +53,7 @@
 pub mod cli;
 mod http;
 mod notify;
+mod private_file;
 mod settings;
 mod token;
 pub mod up;

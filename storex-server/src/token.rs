@@ -1,10 +1,6 @@
 //! Token files: who may read them, what they hold.
 
-use rustix::fs::{FileType, Mode, OFlags};
-use rustix::io::Errno;
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use crate::private_file::PrivateFile;
 use std::path::Path;
 use std::str::FromStr;
 use storex_core::{Code, EntropyExt, Error, Result, Secret, SystemEntropy};
@@ -15,8 +11,6 @@ const PREFIX: &str = "stx_";
 const FEWEST_DIGITS: usize = 32;
 /// Random bytes of a new token.
 const RANDOM_BYTES: usize = 32;
-/// Most bytes read of a file.
-const LARGEST: u64 = 1024;
 
 /// A token of an API: `stx_` and at least 32 hexadecimal digits. Its `Debug` shows nothing.
 #[derive(Clone, Debug)]
@@ -29,13 +23,9 @@ impl ApiToken {
     /// `unusable` naming the path, the reason and the fix: the file is missing, no regular file (a link is none), somebody else's, open to
     /// others, or does not hold one token.
     pub fn load(path: &Path) -> Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let mut file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(|error| unopened(path, error))?);
-        check_access(path, &file)?;
-        let mut text = String::new();
-        let read = (&mut file).take(LARGEST).read_to_string(&mut text);
-        read.map_err(|error| unusable(path, &format!("cannot be read: {error}"), &new_one(path)))?;
-        text.trim_end_matches(['\r', '\n']).parse().map_err(|error: Error| unusable(path, error.message(), &new_one(path)))
+        let file = file(path);
+        let text = file.read()?;
+        text.expose().trim_end_matches(['\r', '\n']).parse().map_err(|error: Error| file.unusable(error.message(), &file.new_one))
     }
 
     /// Makes a new token and writes it to a file of this name, which must not exist, readable by nobody but us. Durable when this answers.
@@ -44,18 +34,7 @@ impl ApiToken {
     /// `unusable` naming the path when the file exists or cannot be written; nothing is left then.
     pub fn create(path: &Path) -> Result<Self> {
         let token = format!("{PREFIX}{}", SystemEntropy.hex(RANDOM_BYTES)?);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(|error| unusable(path, &format!("cannot be made: {error}"), "check the folder, or remove the file"))?;
-        let written = writeln!(file, "{token}").and_then(|()| file.sync_all()).and_then(|()| sync_folder(path));
-        if let Err(error) = written {
-            // The error is what counts; a file that cannot be removed is refused by the next load.
-            let _left = std::fs::remove_file(path);
-            return Err(unusable(path, &format!("cannot be written: {error}"), "make room or check the disk"));
-        }
+        file(path).create(&format!("{token}\n"))?;
         Ok(Self(Secret::new(token)))
     }
 
@@ -83,56 +62,18 @@ impl FromStr for ApiToken {
     }
 }
 
-fn check_access(path: &Path, file: &File) -> Result<()> {
-    let facts = file.metadata().map_err(|error| unusable(path, &format!("cannot be examined: {error}"), &new_one(path)))?;
-    if FileType::from_raw_mode(facts.mode()) != FileType::RegularFile {
-        return Err(unusable(path, "is no regular file", &new_one(path)));
-    }
-    let me = rustix::process::geteuid().as_raw();
-    if facts.uid() != me {
-        let why = format!("belongs to the user {}, not to the user {me} this runs as", facts.uid());
-        return Err(unusable(path, &why, &format!("run as its owner, or chown {me} {}", path.display())));
-    }
-    if facts.mode() & 0o077 != 0 {
-        let why = format!("can be used by others (mode {:04o})", facts.mode() & 0o7777);
-        return Err(unusable(
-            path,
-            &why,
-            &format!("chmod 600 {}, and make a new token if others may have read it", path.display()),
-        ));
-    }
-    Ok(())
-}
-
-fn unopened(path: &Path, error: Errno) -> Error {
-    match error {
-        Errno::NOENT => unusable(path, "does not exist", &new_one(path)),
-        Errno::LOOP => unusable(path, "is a symbolic link", "name the file itself"),
-        Errno::ACCESS => unusable(path, "cannot be read by this user", "run as its owner"),
-        other => unusable(path, &format!("cannot be opened: {other}"), &new_one(path)),
-    }
-}
-
-fn new_one(path: &Path) -> String {
-    let path = path.display();
-    format!("storex up makes one; by hand: (umask 077; printf 'stx_%s\\n' \"$(openssl rand -hex 32)\" > {path})")
-}
-
-fn unusable(path: &Path, why: &str, fix: &str) -> Error {
-    let message = format!("the token file {} {why}; to fix it: {fix}", path.display());
-    Error::new(Code::Unusable, message).with("path", path.display())
-}
-
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+fn file(path: &Path) -> PrivateFile<'_> {
+    let shown = path.display();
+    let new_one = format!("storex up makes one; by hand: (umask 077; printf 'stx_%s\\n' \"$(openssl rand -hex 32)\" > {shown})");
+    PrivateFile { path, what: "token file", new_one }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::{FileType, Mode};
     use std::fs;
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
     fn refusal(path: &Path) -> String {
         let error = ApiToken::load(path).expect_err("refused");
@@ -207,7 +148,7 @@ mod tests {
         ];
         for (number, text) in texts.iter().enumerate() {
             let path = folder.path().join(format!("{number}.token"));
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).unwrap();
+            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).unwrap();
             file.write_all(text.as_bytes()).unwrap();
             let message = refusal(&path);
             assert!(message.contains("does not hold a token") && !message.contains(&hex), "{text:?}: {message}");

@@ -8,6 +8,7 @@ mod announce;
 mod controller;
 mod core_copy;
 mod data_dir;
+mod databases;
 mod edge_options;
 mod listen;
 mod options;
@@ -19,7 +20,7 @@ mod token_watch;
 pub use announce::Announced;
 pub use data_dir::DataDir;
 pub use edge_options::{EdgeOptions, ZonePolicyName};
-pub use options::{DomainOptions, Ports, UpOptions};
+pub use options::{DatabaseOptions, DomainOptions, Ports, UpOptions};
 pub use setup::{SetUp, set_up};
 
 use crate::ApiToken;

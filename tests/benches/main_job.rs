@@ -146,6 +146,7 @@ fn installation(dir: &Path, tools_prefix: &Path, core: PathBuf) -> storex_server
         edge: storex_server::up::EdgeOptions::default(),
         cloudflare_token: None,
         mongodb: None,
+        databases: storex_server::up::DatabaseOptions::default(),
         tool_prefixes: vec![tools_prefix.to_owned()],
         make_tokens: true,
         start_limit: Duration::from_secs(20),

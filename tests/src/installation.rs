@@ -50,6 +50,7 @@ pub fn options(dir: &Path, core: &str, stores: u16) -> Result<UpOptions, Failure
         edge: storex_server::up::EdgeOptions::default(),
         cloudflare_token: None,
         mongodb: None,
+        databases: storex_server::up::DatabaseOptions::default(),
         tool_prefixes: process::tool_prefixes(),
         make_tokens: true,
         start_limit: Duration::from_secs(20),

@@ -32,6 +32,7 @@ fn options(dir: &Path, ports: Ports, first: u16) -> UpOptions {
         edge: storex_server::up::EdgeOptions::default(),
         cloudflare_token: None,
         mongodb: None,
+        databases: storex_server::up::DatabaseOptions::default(),
         tool_prefixes: process::tool_prefixes(),
         make_tokens: true,
         start_limit: Duration::from_secs(20),

@@ -69,6 +69,18 @@ impl MemoryDatabases {
         Self { address: self.address.clone(), late_effect_window: self.late_effect_window, state }
     }
 
+    /// Every database, and every user without one, ascending by name.
+    pub fn databases(&self) -> Vec<DatabaseFacts> {
+        self.state().databases.iter().filter(|(_, held)| !held.is_nothing()).map(|(name, held)| held.facts(name)).collect()
+    }
+
+    /// Whether this user and password open the database.
+    pub fn opens(&self, name: &DatabaseName, user: &str, password: &Secret<String>) -> bool {
+        let state = self.state();
+        let user = state.databases.get(name).and_then(|held| held.users.get(user));
+        user.is_some_and(|user| user.password.expose() == password.expose())
+    }
+
     /// Changes documents as a person with every right does; makes the database where there is none.
     pub fn edit_documents(&self, name: &DatabaseName, edit: impl FnOnce(&mut Collections)) {
         let mut state = self.state();

@@ -7,7 +7,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use storex_core::{
-    Clock, Code, Deployed, EffectCx, Epoch, Error, HostFacts, Hostname, Mark, Part, PartFacts, Port, PortRange, Result,
+    Clock, Code, Deployed, EffectCx, Epoch, Error, HostFacts, Hostname, Mark, Part, PartFacts, Port, PortRange, Result, Secret,
     StoreHost, StoreId, StorePackage, Visit,
 };
 
@@ -61,6 +61,8 @@ struct Standing {
     facts: PartFacts,
     port: Option<Port>,
     names: Vec<Hostname>,
+    /// What the environment says the store reaches its database with.
+    login: Option<(String, Secret<String>)>,
 }
 
 /// A finished effect; an apply keeps its answer.
@@ -158,6 +160,11 @@ impl MemoryHost {
         }
     }
 
+    /// User and password the store reaches its database with, as its environment says; none without a database.
+    pub fn login(&self, store: &StoreId) -> Option<(String, Secret<String>)> {
+        self.world().stores.get(store)?.parts.get(&Part::Environment)?.login.clone()
+    }
+
     /// A program that is no store holds this port from now on.
     pub fn occupy(&self, port: Port) {
         self.world().occupied.insert(port);
@@ -193,7 +200,7 @@ impl World {
                 Error::new(Code::StaleEpoch, format!("{store} has seen epoch {}", entry.epoch)).with("epoch", entry.epoch)
             );
         }
-        if applies && entry.done.iter().any(|done| done.answer.is_none() && undoes(&done.mark, &cx.mark)) {
+        if applies && entry.done.iter().any(|done| undoes(&done.mark, &cx.mark)) {
             return Err(Error::new(Code::StaleEpoch, format!("the effect {} has been undone", cx.mark.effect)));
         }
         entry.epoch = cx.epoch;
@@ -254,9 +261,10 @@ impl World {
 
     fn make(&mut self, cx: &EffectCx, package: &StorePackage, part: Part) -> Result<PartFacts> {
         let store = &package.store_id;
-        let mut standing = Standing { facts: facts_of(cx, package, part)?, port: None, names: Vec::new() };
+        let mut standing = Standing { facts: facts_of(cx, package, part)?, port: None, names: Vec::new(), login: None };
         match part {
-            Part::Files | Part::Environment => {}
+            Part::Files => {}
+            Part::Environment => standing.login = login_of(package),
             Part::Process => {
                 let port = port_of(package)?;
                 self.check_process(cx, package, port)?;
@@ -309,6 +317,11 @@ fn names_of(package: &StorePackage) -> Result<Vec<Hostname>> {
         }
     }
     Ok(names)
+}
+
+fn login_of(package: &StorePackage) -> Option<(String, Secret<String>)> {
+    let text = |key: &str| package.environment.get(key).and_then(Value::as_str).map(str::to_owned);
+    Some((text("DB_USER")?, Secret::new(text("DB_PASSWORD")?)))
 }
 
 fn facts_of(cx: &EffectCx, package: &StorePackage, part: Part) -> Result<PartFacts> {
@@ -383,12 +396,15 @@ impl StoreHost for MemoryHost {
         let mut stores = world.stores.iter();
         let routed = stores.find_map(|(store, entry)| {
             let route = entry.parts.get(&Part::Route).filter(|route| route.names.contains(name))?;
-            Some((store, route.port, entry.parts.get(&Part::Process)))
+            let login = entry.parts.get(&Part::Environment).and_then(|environment| environment.login.as_ref());
+            Some((store, route.port, entry.parts.get(&Part::Process), login.map(|(user, _)| user)))
         });
         let (status, body) = match routed {
             None => (421, json!({ "error": "misdirected_request" })),
-            Some((store, port, Some(process))) if process.port == port => {
-                (200, json!({ "status": "ok", "store_id": store, "store": store.username(), "path": path }))
+            Some((store, port, Some(process), user)) if process.port == port => {
+                let database = user.map(|user| json!({ "user": user }));
+                let name = store.username();
+                (200, json!({ "status": "ok", "store_id": store, "store": name, "path": path, "database": database }))
             }
             Some(_) => (502, json!({ "error": "bad_gateway" })),
         };

@@ -5,11 +5,11 @@ use crate::faulty::effect_of;
 use async_trait::async_trait;
 use std::sync::Arc;
 use storex_core::{
-    CertificateStatus, Claim, ClaimOutcome, Clock, ConnectorFacts, ConnectorId, Deployed, DomainCapabilities, DomainObject,
-    DomainProvider, EffectCx, Expected, Fence, Grant, HostFacts, Hostname, HostnameFacts, HostnameSpec, Lease, Nonce,
-    OriginStatus, Page, Part, PartFacts, Query, RecordFacts, RecordSpec, Result, Row, RowPage, RowWrite, Secret, StoreHost,
-    StoreId, StorePackage, StoreRepo, Table, TunnelDocument, TunnelFacts, TunnelId, TunnelRoutes, Visit, Wakeups, ZoneFacts,
-    ZoneId,
+    CertificateStatus, Claim, ClaimOutcome, Clock, ConnectorFacts, ConnectorId, DatabaseAdmin, DatabaseCapabilities,
+    DatabaseFacts, DatabaseName, DatabaseUser, DatabaseUserFacts, Deployed, DomainCapabilities, DomainObject, DomainProvider,
+    EffectCx, Expected, Fence, Grant, HostFacts, Hostname, HostnameFacts, HostnameSpec, Lease, Nonce, OriginStatus, Page, Part,
+    PartFacts, Query, RecordFacts, RecordSpec, Result, Row, RowPage, RowWrite, Secret, SnapshotFacts, StoreHost, StoreId,
+    StorePackage, StoreRepo, Table, TunnelDocument, TunnelFacts, TunnelId, TunnelRoutes, Visit, Wakeups, ZoneFacts, ZoneId,
 };
 
 /// A twin whose mutations are judged as they happen.
@@ -232,5 +232,66 @@ impl<T: StoreHost> StoreHost for Watched<T> {
 
     async fn log_tail(&self, store: &StoreId, lines: usize) -> Result<Vec<String>> {
         self.inner.log_tail(store, lines).await
+    }
+}
+
+#[async_trait]
+impl<T: DatabaseAdmin> DatabaseAdmin for Watched<T> {
+    fn capabilities(&self) -> DatabaseCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn find(&self, name: &DatabaseName) -> Result<Option<DatabaseFacts>> {
+        self.inner.find(name).await
+    }
+
+    async fn list_owned(&self, mark_prefix: &str) -> Result<Vec<DatabaseName>> {
+        self.inner.list_owned(mark_prefix).await
+    }
+
+    async fn ensure_database(&self, cx: &EffectCx, name: &DatabaseName) -> Result<DatabaseFacts> {
+        let facts = self.inner.ensure_database(cx, name).await?;
+        self.wires.database_changed("ensure_database", cx, name);
+        Ok(facts)
+    }
+
+    async fn ensure_user(
+        &self,
+        cx: &EffectCx,
+        name: &DatabaseName,
+        user: &DatabaseUser,
+        password: &Secret<String>,
+    ) -> Result<DatabaseUserFacts> {
+        let facts = self.inner.ensure_user(cx, name, user, password).await?;
+        self.wires.database_changed("ensure_user", cx, name);
+        Ok(facts)
+    }
+
+    async fn set_password(
+        &self,
+        cx: &EffectCx,
+        name: &DatabaseName,
+        user: &DatabaseUser,
+        password: &Secret<String>,
+    ) -> Result<DatabaseUserFacts> {
+        let facts = self.inner.set_password(cx, name, user, password).await?;
+        self.wires.database_changed("set_password", cx, name);
+        Ok(facts)
+    }
+
+    async fn remove_user(&self, cx: &EffectCx, name: &DatabaseName, user: &DatabaseUser) -> Result<()> {
+        self.inner.remove_user(cx, name, user).await?;
+        self.wires.database_changed("remove_user", cx, name);
+        Ok(())
+    }
+
+    async fn snapshot(&self, cx: &EffectCx, name: &DatabaseName) -> Result<SnapshotFacts> {
+        self.inner.snapshot(cx, name).await
+    }
+
+    async fn remove_database(&self, cx: &EffectCx, name: &DatabaseName) -> Result<()> {
+        self.inner.remove_database(cx, name).await?;
+        self.wires.database_changed("remove_database", cx, name);
+        Ok(())
     }
 }

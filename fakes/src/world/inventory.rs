@@ -3,7 +3,7 @@
 use super::{Allowance, World};
 use std::collections::BTreeSet;
 use storex_core::record::{DomainRecord, InstanceRecord, PlatformRecord, Routing, StoreRecord, StoreState};
-use storex_core::resource::ResourceKind;
+use storex_core::resource::{DatabaseSpec, ResourceKind};
 use storex_core::{Hostname, Mark, Part, RecordFacts, Table, ZoneFacts};
 
 pub(super) type Lines = BTreeSet<String>;
@@ -31,6 +31,11 @@ impl World {
                 rule.hostname.is_some() && !known
             });
             lines.extend(ours.map(|rule| format!("rule {} {}", rule.hostname.as_deref().unwrap_or_default(), rule.service)));
+        }
+        for facts in self.databases.databases().into_iter().filter(|one| !sentinels.databases.contains(one)) {
+            let made = facts.mark.is_some() || !facts.collections.is_empty();
+            lines.extend(made.then(|| format!("database {}", facts.name)));
+            lines.extend(facts.users.iter().map(|user| format!("user {} of {}", user.name, facts.name)));
         }
         for deployed in self.host.deployments().into_iter().filter(|one| !sentinels.deployments.contains(one)) {
             lines.extend(deployed.parts.keys().map(|part| format!("part {} {part}", deployed.store_id)));
@@ -111,6 +116,10 @@ impl World {
             lines.insert(format!("document tunnel_routes/{id}"));
             lines.extend(names.iter().map(|name| format!("rule {name} http://localhost:{}", store.port)));
         }
+        for database in databases_of(store) {
+            lines.insert(format!("database {}", database.name));
+            lines.extend(database.logins.iter().map(|login| format!("user {} of {}", login.user, database.name)));
+        }
         lines.extend(Part::ALL.map(|part| format!("part {id} {part}")));
         if let Some(custom) = &store.domains.custom {
             let target = self.platform_record().map(|platform| platform.tunnel.id.dns_target()).unwrap_or_default();
@@ -135,9 +144,15 @@ impl World {
 
     /// Where a store's documents and the world do not say the same.
     pub(super) fn disagreements(&self, store: &StoreRecord, allow: Allowance) -> Vec<String> {
-        let mut problems = Vec::new();
+        let (mut problems, id) = (Vec::new(), &store.store_id);
         if store.state != StoreState::Active {
             problems.push(format!("{} is {:?} and nothing is on its way", store.store_id, store.state));
+        }
+        for database in databases_of(store).filter(|_| !allow.missing && !allow.host) {
+            let login = self.host.login(id);
+            if !login.is_some_and(|(user, password)| self.databases.opens(&database.name, &user, &password)) {
+                problems.push(format!("the environment of {id} does not open its database {}", database.name));
+            }
         }
         if let Some(custom) = &store.domains.custom {
             let told = self.domain_record(custom).and_then(|record| record.zone);
@@ -149,4 +164,10 @@ impl World {
         }
         problems
     }
+}
+
+/// The databases the store's document calls for.
+fn databases_of(store: &StoreRecord) -> impl Iterator<Item = DatabaseSpec> {
+    let held = store.resources.iter().filter(|held| held.key.kind == ResourceKind::Database);
+    held.filter_map(|held| held.spec.read().ok())
 }

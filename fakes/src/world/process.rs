@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use storex_core::operation::Decide;
 use storex_core::{
-    Clock, Controller, DomainProvider, EdgePolicies, Notifier, Resolver, Result, Settings, SingleHost, StoreHost, StoreRepo,
-    TunnelRoutes,
+    Clock, Controller, DatabaseAdmin, DomainProvider, EdgePolicies, Keyring, Notifier, Resolver, Result, Settings, SingleHost,
+    StoreHost, StoreRepo, TunnelRoutes,
 };
 
 /// A wrapper around the edge.
@@ -26,6 +26,8 @@ pub struct Parts {
     pub tunnel: Arc<dyn TunnelRoutes>,
     /// Settings, rules and certificates of the zones; none leaves zones as they are made.
     pub edge: Option<Arc<dyn EdgePolicies>>,
+    /// Databases of stores; without it stores have none.
+    pub databases: Option<Arc<dyn DatabaseAdmin>>,
     /// The one host.
     pub host: Arc<dyn StoreHost>,
     /// Time, as the process sees it.
@@ -73,6 +75,9 @@ impl World {
             repo: Watched::new(self.stores.clone(), &self.wires, self.clock()),
             domains: Watched::new(self.domains.clone(), &self.wires, self.clock()),
             tunnel: Watched::new(self.tunnels.clone(), &self.wires, self.clock()),
+            databases: self
+                .serves_databases
+                .then(|| Watched::new(self.databases.clone(), &self.wires, self.clock()) as Arc<dyn DatabaseAdmin>),
             host: Watched::new(self.host.clone(), &self.wires, self.clock()),
             ..self.bare_parts()
         }
@@ -85,6 +90,7 @@ impl World {
             domains: Arc::new(self.domains.clone()),
             tunnel: Arc::new(self.tunnels.clone()),
             edge: Some(Arc::new(self.edge.clone())),
+            databases: self.serves_databases.then(|| Arc::new(self.databases.clone()) as Arc<dyn DatabaseAdmin>),
             host: Arc::new(self.host.clone()),
             clock: self.clock(),
             misread: None,
@@ -120,9 +126,17 @@ impl World {
         if let Some(edge) = parts.edge {
             builder = builder.edge(Arc::new(Faulty::on(edge, line())));
         }
+        if let Some(databases) = parts.databases {
+            builder = builder.databases(Arc::new(Faulty::on(databases, line()))).keyring(keyring()?);
+        }
         if let Some(decide) = parts.decide {
             builder = builder.decide(decide);
         }
         Ok(Process { controller: builder.build(parts.settings).await?, gate })
     }
+}
+
+/// The one key of every world: what one process seals, the next opens.
+fn keyring() -> Result<Keyring> {
+    Keyring::parse(Keyring::generate("world", &SeededEntropy::new(1))?.expose())
 }

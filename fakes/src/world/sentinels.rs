@@ -5,8 +5,8 @@ use crate::Sentinels;
 use serde_json::json;
 use std::collections::BTreeMap;
 use storex_core::{
-    Claim, EffectCx, Epoch, Expected, Fence, IngressRule, Mark, Nonce, Part, RecordSpec, RecordType, Result, RowWrite, StoreHost,
-    StoreId, StorePackage, StoreRepo, Symlinks, Table, TunnelDocument, TunnelRoutes,
+    Claim, DatabaseAdmin, EffectCx, Epoch, Expected, Fence, IngressRule, Mark, Nonce, Part, RecordSpec, RecordType, Result,
+    RowWrite, StoreHost, StoreId, StorePackage, StoreRepo, Symlinks, Table, TunnelDocument, TunnelRoutes,
 };
 
 /// The operation of nobody that holds the foreign claims.
@@ -25,6 +25,7 @@ impl World {
         self.plant_at_the_edge(&mut all)?;
         self.plant_rules(&mut all, ours).await?;
         self.plant_deployment(&mut all).await?;
+        self.plant_database(&mut all).await?;
         self.plant_documents(&mut all).await?;
         self.wires.guard(all);
         Ok(())
@@ -87,6 +88,19 @@ impl World {
             self.host.apply(&cx, &package, part).await?;
         }
         all.deployments.extend(self.host.find(&store).await?);
+        Ok(())
+    }
+
+    /// A database that nobody marked, and one of another installation.
+    async fn plant_database(&self, all: &mut Sentinels) -> Result<()> {
+        let (bare, marked) = ("store_sentinel".parse()?, "store_sentinel-2".parse()?);
+        self.databases.edit_documents(&bare, |collections| {
+            collections.entry("orders".to_owned()).or_default().insert("1".to_owned(), "somebody else's".to_owned());
+        });
+        self.databases.ensure_database(&context()?, &marked).await?;
+        let password = storex_core::Secret::new("sentinel".to_owned());
+        self.databases.ensure_user(&context()?, &marked, &"store_user_99999".parse()?, &password).await?;
+        all.databases.extend(self.databases.databases().into_iter().filter(|one| one.name == bare || one.name == marked));
         Ok(())
     }
 

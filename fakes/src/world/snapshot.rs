@@ -1,7 +1,9 @@
 //! A world as it stood, from which others begin.
 
 use super::World;
-use crate::{MemoryClock, MemoryDomains, MemoryEdge, MemoryHost, MemoryResolver, MemoryStores, MemoryTunnels, Sentinels};
+use crate::{
+    MemoryClock, MemoryDatabases, MemoryDomains, MemoryEdge, MemoryHost, MemoryResolver, MemoryStores, MemoryTunnels, Sentinels,
+};
 use jiff::Timestamp;
 use std::sync::Arc;
 use storex_core::{Clock, Hostname};
@@ -13,6 +15,8 @@ pub struct Snapshot {
     domains: MemoryDomains,
     dns: MemoryResolver,
     tunnels: MemoryTunnels,
+    databases: MemoryDatabases,
+    serves_databases: bool,
     edge: MemoryEdge,
     host: MemoryHost,
     sentinels: Sentinels,
@@ -30,6 +34,8 @@ impl World {
             domains,
             dns: self.dns.fork(),
             tunnels: self.tunnels.fork(),
+            databases: self.databases.fork(),
+            serves_databases: self.serves_databases,
             host: self.host.fork(self.clock()),
             sentinels: self.wires.sentinels(),
             primary: self.primary.clone(),
@@ -46,7 +52,9 @@ impl World {
         let host = snapshot.host.fork(shared);
         let domains = snapshot.domains.fork();
         let edge = snapshot.edge.fork(domains.clone());
-        let mut world = Self::over(clock, snapshot.primary.clone(), stores, (domains, edge), snapshot.tunnels.fork(), host);
+        let (edge, machines) = ((domains, edge), (snapshot.databases.fork(), host));
+        let mut world = Self::over(clock, snapshot.primary.clone(), stores, edge, snapshot.tunnels.fork(), machines);
+        world.serves_databases = snapshot.serves_databases;
         world.dns = snapshot.dns.fork();
         world.wires.guard(snapshot.sentinels.clone());
         world

@@ -102,7 +102,7 @@ impl Entry {
     /// # Errors
     /// `stale_epoch`.
     pub(crate) fn check_not_undone(&self, cx: &EffectCx) -> Result<()> {
-        let undone = self.effects.iter().any(|done| done.answer.is_none() && undoes(&done.mark, &cx.mark));
+        let undone = self.effects.iter().any(|done| undoes(&done.mark, &cx.mark));
         if undone {
             return Err(
                 Error::new(Code::StaleEpoch, format!("the effect {} has been undone", cx.mark.effect)).with("epoch", self.epoch)

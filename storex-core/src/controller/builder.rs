@@ -5,8 +5,9 @@ use crate::operation::{Decide, Driver, Pace, next};
 use crate::record::{INSTANCE, InstanceRecord, decode, plain};
 use crate::resource::{Providers, TunnelWriter};
 use crate::{
-    Clock, Code, DomainProvider, EdgeInsight, EdgePolicies, Entropy, EntropyExt, Error, Expected, Fence, Hosts, InstanceId,
-    Lookup, Nonce, Notifier, Resolver, Result, RowWrite, StoreRepo, SystemClock, SystemEntropy, Table, TunnelRoutes,
+    Clock, Code, DatabaseAdmin, DomainProvider, EdgeInsight, EdgePolicies, Entropy, EntropyExt, Error, Expected, Fence, Hosts,
+    InstanceId, Keyring, Lookup, Nonce, Notifier, Resolver, Result, RowWrite, StoreRepo, SystemClock, SystemEntropy, Table,
+    TunnelRoutes,
 };
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex, RwLock};
@@ -21,6 +22,8 @@ pub struct ControllerBuilder {
     dns: Option<Arc<dyn Resolver>>,
     edge: Option<Arc<dyn EdgePolicies>>,
     insight: Option<Arc<dyn EdgeInsight>>,
+    databases: Option<Arc<dyn DatabaseAdmin>>,
+    keyring: Option<Keyring>,
     hosts: Option<Arc<dyn Hosts>>,
     notifier: Option<Arc<dyn Notifier>>,
     clock: Option<Arc<dyn Clock>>,
@@ -65,6 +68,18 @@ impl ControllerBuilder {
         self
     }
 
+    /// Databases of stores. Without it a store has none. Needs a [keyring](Self::keyring).
+    pub fn databases(mut self, databases: Arc<dyn DatabaseAdmin>) -> Self {
+        self.databases = Some(databases);
+        self
+    }
+
+    /// What the passwords of databases are sealed with. Every controller on the same repo needs the same keys.
+    pub fn keyring(mut self, keyring: Keyring) -> Self {
+        self.keyring = Some(keyring);
+        self
+    }
+
     /// The store hosts.
     pub fn hosts(mut self, hosts: Arc<dyn Hosts>) -> Self {
         self.hosts = Some(hosts);
@@ -104,6 +119,9 @@ impl ControllerBuilder {
     /// Dropping the future leaves the identity written or not written; the next build takes it as it is.
     pub async fn build(self, settings: Settings) -> Result<Controller> {
         let missing = |what: &str| Error::new(Code::Unusable, format!("a controller needs {what}"));
+        if self.databases.is_some() && self.keyring.is_none() {
+            return Err(missing("a keyring, to seal the passwords of databases with"));
+        }
         let repo = self.repo.ok_or_else(|| missing("a repo"))?;
         let entropy = self.entropy.unwrap_or_else(|| Arc::new(SystemEntropy));
         let instance = identity(repo.as_ref(), entropy.as_ref()).await?;
@@ -115,6 +133,8 @@ impl ControllerBuilder {
             dns: self.dns.unwrap_or_else(|| Arc::new(NoResolver)),
             edge: self.edge,
             insight: self.insight,
+            databases: self.databases,
+            keyring: self.keyring.map(Arc::new),
             hosts: self.hosts.ok_or_else(|| missing("hosts"))?,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             entropy,

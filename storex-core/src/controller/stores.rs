@@ -78,6 +78,7 @@ impl Controller {
             system: settings.primary_domain.below(request.username.as_str())?,
             tunnel_target: platform.tunnel.id.dns_target(),
             policy: self.providers().edge.as_ref().map(|_| settings.zone_policy.clone()).unwrap_or_default(),
+            database: self.database_plan(&request.username)?,
             host: settings.host.clone(),
             direct: (platform.routing == Routing::Direct).then(|| platform.tunnel.id.clone()),
         };

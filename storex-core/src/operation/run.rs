@@ -246,7 +246,7 @@ fn not_stale(outcome: (usize, Timestamp, Report)) -> Result<(usize, Timestamp, R
     }
 }
 
-/// The dependency behind a resource, as far as it has a circuit of its own: the edge, or a host. The repo has none: without it nothing goes on.
+/// The dependency behind a resource, as far as it has a circuit of its own: the edge, the database server, or a host. The repo has none: without it nothing goes on.
 fn dependency(key: &ResourceKey) -> Option<String> {
     match key.kind {
         ResourceKind::Zone
@@ -261,6 +261,7 @@ fn dependency(key: &ResourceKey) -> Option<String> {
         | ResourceKind::ZonePolicy
         | ResourceKind::Certificate
         | ResourceKind::PolicyLook => Some("edge".to_owned()),
+        ResourceKind::Database => Some("databases".to_owned()),
         ResourceKind::HostPart => key.host.as_ref().map(|host| format!("host:{host}")),
         _ => None,
     }

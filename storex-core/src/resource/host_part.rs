@@ -1,7 +1,8 @@
 //! A part of a store on a host: files, environment, process, route. The host's ledger knows whose it is.
 
-use super::{Audit, Removal, Resource, Scene, Seen};
-use crate::{HostId, Part, PartFacts, Result, StorePackage};
+use super::database::open_password;
+use super::{Audit, DatabaseLogin, Removal, Resource, Scene, Seen};
+use crate::{DatabaseName, HostId, Part, PartFacts, Result, StorePackage};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +13,25 @@ pub struct HostPartSpec {
     pub host: HostId,
     /// The part.
     pub part: Part,
-    /// The store's package.
+    /// The store's package, without what is secret.
     pub package: StorePackage,
+    /// User and sealed password of the store's database: the host receives them as `DB_USER` and `DB_PASSWORD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<DatabaseLogin>,
+}
+
+impl HostPartSpec {
+    /// The package with its secrets, as the host receives it.
+    fn opened(&self, scene: &Scene) -> Result<StorePackage> {
+        let mut package = self.package.clone();
+        if let Some(login) = &self.login {
+            let name = DatabaseName::of(package.store_id.username());
+            let password = open_password(&scene.providers, &name, login)?;
+            package.environment.insert("DB_USER".to_owned(), login.user.as_str().into());
+            package.environment.insert("DB_PASSWORD".to_owned(), password.expose().as_str().into());
+        }
+        Ok(package)
+    }
 }
 
 #[derive(Debug)]
@@ -49,7 +67,7 @@ impl Resource for HostPartResource {
     }
 
     async fn bring(&self, scene: &Scene, spec: &HostPartSpec, _: Option<&HostPartSpec>) -> Result<PartFacts> {
-        scene.providers.host(&spec.host)?.apply(&scene.cx, &spec.package, spec.part).await
+        scene.providers.host(&spec.host)?.apply(&scene.cx, &spec.opened(scene)?, spec.part).await
     }
 
     async fn remove(&self, scene: &Scene, spec: &HostPartSpec, _: Option<&PartFacts>) -> Result<Removal> {

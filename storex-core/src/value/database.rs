@@ -61,25 +61,46 @@ impl fmt::Display for DatabaseName {
 
 text_serde!(DatabaseName);
 
-/// Name of the user a store works as in its database: `store_user_<digits>`.
+/// Name of the user a store works as in its database: `store_user_<digits>`, or `store_user_<digits>_b`. A store changes between the two when its password
+/// does, so that for a while both passwords open the door.
 ///
 /// ```
 /// use storex_core::DatabaseUser;
-/// assert!("store_user_12345".parse::<DatabaseUser>().is_ok());
+/// let user: DatabaseUser = "store_user_12345".parse()?;
+/// assert_eq!(user.other().as_str(), "store_user_12345_b");
+/// assert_eq!(user.other().other(), user);
 /// assert!("root".parse::<DatabaseUser>().is_err());
+/// # Ok::<(), storex_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DatabaseUser {
     text: String,
     digits: StoreDigits,
+    second: bool,
 }
 
 impl DatabaseUser {
     const PREFIX: &'static str = "store_user_";
+    const SECOND: &'static str = "_b";
 
-    /// Name of the user of the store with this number.
+    /// Name of the first user of the store with this number.
     pub fn of(digits: StoreDigits) -> Self {
-        Self { text: format!("{}{digits}", Self::PREFIX), digits }
+        Self::named(digits, false)
+    }
+
+    fn named(digits: StoreDigits, second: bool) -> Self {
+        Self { text: format!("{}{digits}{}", Self::PREFIX, if second { Self::SECOND } else { "" }), digits, second }
+    }
+
+    /// The other of the two names a store has.
+    #[must_use]
+    pub fn other(&self) -> Self {
+        Self::named(self.digits, !self.second)
+    }
+
+    /// True of the name that ends in `_b`.
+    pub fn is_second(&self) -> bool {
+        self.second
     }
 
     /// The name as text.
@@ -97,11 +118,12 @@ impl FromStr for DatabaseUser {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let digits = text.strip_prefix(Self::PREFIX).and_then(|rest| rest.parse().ok());
         let refuse = || {
             Error::new(Code::InvalidField, format!("{text:?} is no database user of a store: one looks like store_user_12345"))
         };
-        digits.map(Self::of).ok_or_else(refuse)
+        let rest = text.strip_prefix(Self::PREFIX).ok_or_else(refuse)?;
+        let (digits, second) = rest.strip_suffix(Self::SECOND).map_or((rest, false), |digits| (digits, true));
+        digits.parse().map(|digits| Self::named(digits, second)).map_err(|_| refuse())
     }
 }
 

@@ -5,15 +5,14 @@ use super::environment::{Inputs, package};
 use super::{missing, params, zone_policy};
 use crate::operation::{Change, Flow, OperationDoc, Plan, Step, StepState};
 use crate::policy::ZonePolicy;
-use crate::record::{
-    DueRecord, Held, OutboxRecord, RouteRow, StoreDetails, StoreDomains, StoreRecord, StoreState, database_name, due,
-};
+use crate::record::{DueRecord, Held, OutboxRecord, RouteRow, StoreDetails, StoreDomains, StoreRecord, StoreState, due};
 use crate::resource::{
-    ClaimSpec, Claimed, ConnectivitySpec, HostPartSpec, RecordRow, RecordsSpec, ResourceKey, ResourceKind, TunnelRouteSpec,
+    ClaimSpec, Claimed, ConnectivitySpec, DatabaseLogin, DatabaseSpec, HostPartSpec, RecordRow, RecordsSpec, ResourceKey,
+    ResourceKind, TunnelRouteSpec,
 };
 use crate::{
-    Code, HostId, Hostname, IngressRule, Json, Notification, Part, Port, RecordSpec, Result, StoreDigits, StoreId, Subject,
-    Table, TunnelId, Username, ZoneFacts,
+    Code, DatabaseAddress, DatabaseName, DatabaseUser, HostId, Hostname, IngressRule, Json, Notification, Part, Port, RecordSpec,
+    Result, Sealed, StoreDigits, StoreId, Subject, Table, TunnelId, Username, ZoneFacts,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -26,6 +25,9 @@ const INITIALIZE: &str = "Initialize Store";
 const DOMAINS: &str = "Configure Domains";
 const INFRASTRUCTURE: &str = "Deploy Infrastructure";
 const ACTIVATE: &str = "Activate Store";
+
+/// Where a store says how it is.
+pub(super) const HEALTH: &str = "/health";
 
 /// Reason of the database task.
 const NO_DATABASE: &str = "no database server is configured";
@@ -52,11 +54,23 @@ pub(crate) struct CreateParams {
     /// What the zone of a custom domain does with requests.
     #[serde(default)]
     pub(crate) policy: ZonePolicy,
+    /// Where its database is made, and the password of its first user; none makes no database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) database: Option<DatabasePlan>,
     /// Host to run on.
     pub(crate) host: HostId,
     /// The tunnel, where it leads straight to the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) direct: Option<TunnelId>,
+}
+
+/// The database of a new store.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct DatabasePlan {
+    /// Where the store reaches it.
+    pub(crate) address: DatabaseAddress,
+    /// Password of its first user.
+    pub(crate) password: Sealed,
 }
 
 /// What is chosen from while the store is made, each in the order of trying.
@@ -136,8 +150,8 @@ fn claims(plan: &mut Plan, params: &CreateParams, candidates: &Candidates, keys:
     claims.push(plan.bring(keys.digits.clone(), claim("store_digits", digits, user, Code::Exhausted, None)?, &[]));
     let ports = candidates.ports.iter().map(ToString::to_string).collect();
     claims.push(plan.bring(keys.port.clone(), claim(&format!("port:{}", params.host), ports, user, Code::Exhausted, None)?, &[]));
-    let database = database_name(user);
-    let spec = claim("database", vec![database.clone()], user, Code::UsernameTaken, Some("/username"))?;
+    let database = DatabaseName::of(user);
+    let spec = claim("database", vec![database.to_string()], user, Code::UsernameTaken, Some("/username"))?;
     claims.push(plan.bring(ResourceKey::new(ResourceKind::Claim, format!("database/{database}")), spec, &[]));
     Ok(claims)
 }
@@ -156,13 +170,18 @@ fn infrastructure_steps(plan: &mut Plan, params: &CreateParams, store: usize) ->
     let key = |part: Part| ResourceKey::on(&params.host, ResourceKind::HostPart, part);
     let files = plan.task(INFRASTRUCTURE, "Create directory structure").bring_later(key(Part::Files), &[store]);
     let environment = plan.task(INFRASTRUCTURE, "Configure environment").bring_later(key(Part::Environment), &[store]);
-    plan.task(INFRASTRUCTURE, "Setup database");
-    plan.skip(ResourceKey::new(ResourceKind::Database, database_name(&params.username)), NO_DATABASE, &[store]);
+    let database = database_step(plan.task(INFRASTRUCTURE, "Setup database"), params, store);
     let route = plan.task(INFRASTRUCTURE, "Configure routing").bring_later(key(Part::Route), &[store]);
     let direct = params.direct.as_ref();
     let direct = direct.map(|_| plan.bring_later(ResourceKey::new(ResourceKind::TunnelRoute, &params.username), &[store]));
-    let process = plan.task(ACTIVATE, "Start application process").bring_later(key(Part::Process), &[files, environment]);
+    let process =
+        plan.task(ACTIVATE, "Start application process").bring_later(key(Part::Process), &[files, environment, database]);
     [Some(route), direct, Some(process)].into_iter().flatten().collect()
+}
+
+fn database_step(plan: &mut Plan, params: &CreateParams, store: usize) -> usize {
+    let key = ResourceKey::new(ResourceKind::Database, DatabaseName::of(&params.username));
+    if params.database.is_some() { plan.bring_later(key, &[store]) } else { plan.skip(key, NO_DATABASE, &[store]) }
 }
 
 fn activation_steps(plan: &mut Plan, params: &CreateParams, keys: &Keys, all: &[usize], infrastructure: &[usize]) {
@@ -218,7 +237,7 @@ impl<'a> Known<'a> {
             details: self.params.details.clone(),
             host: self.params.host.clone(),
             port: self.port()?,
-            database: database_name(&self.params.username),
+            database: DatabaseName::of(&self.params.username).to_string(),
             created_at: self.doc.created_at,
             updated_at: if state == StoreState::Active { self.last_change() } else { self.doc.created_at },
             operation: self.doc.id.clone(),
@@ -264,10 +283,23 @@ impl<'a> Known<'a> {
         keys
     }
 
+    /// The user its database begins with.
+    fn login(&self) -> Result<Option<DatabaseLogin>> {
+        let Some(plan) = &self.params.database else { return Ok(None) };
+        Ok(Some(DatabaseLogin { user: DatabaseUser::of(self.store_id()?.digits()), password: plan.password.clone() }))
+    }
+
+    fn database(&self) -> Result<Json> {
+        let logins = self.login()?.into_iter().collect();
+        Json::of(&DatabaseSpec { name: DatabaseName::of(&self.params.username), logins })
+    }
+
     fn part(&self, part: Part) -> Result<Json> {
-        let (store_id, port) = (self.store_id()?, self.port()?);
-        let inputs = Inputs { store_id: &store_id, port, system: &self.params.system, custom: self.params.domain.as_ref() };
-        Json::of(&HostPartSpec { host: self.params.host.clone(), part, package: package(&inputs) })
+        let (store_id, port, login) = (self.store_id()?, self.port()?, self.login()?);
+        let database = self.params.database.as_ref().map(|plan| &plan.address);
+        let (system, custom) = (&self.params.system, self.params.domain.as_ref());
+        let package = package(&Inputs { store_id: &store_id, port, system, custom, database });
+        Json::of(&HostPartSpec { host: self.params.host.clone(), part, package, login })
     }
 
     fn domain(&self, name: &Hostname) -> Result<RecordRow> {
@@ -313,7 +345,8 @@ impl<'a> Known<'a> {
 
     fn connectivity(&self) -> Result<Json> {
         let names = [&self.params.system].into_iter().chain(&self.params.domain).cloned().collect();
-        Json::of(&ConnectivitySpec { host: self.params.host.clone(), store: self.store_id()?, names, path: "/health".to_owned() })
+        let (host, store, path) = (self.params.host.clone(), self.store_id()?, HEALTH.to_owned());
+        Json::of(&ConnectivitySpec { host, store, names, path, database_user: None })
     }
 
     /// A rule for each host name, straight to the store's port.
@@ -380,6 +413,7 @@ impl Flow for CreateStore {
             }
             ResourceKind::Connectivity => known.connectivity()?,
             ResourceKind::TunnelRoute => known.tunnel_route()?,
+            ResourceKind::Database => known.database()?,
             ResourceKind::HostPart => {
                 let part = Part::ALL.into_iter().find(|part| part.as_str() == step.key.name);
                 known.part(part.ok_or_else(|| missing("the part"))?)?

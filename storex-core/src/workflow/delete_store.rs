@@ -67,6 +67,7 @@ fn task(kind: ResourceKind) -> &'static str {
             "Remove domain configuration"
         }
         ResourceKind::HostPart | ResourceKind::TunnelRoute => "Remove deployment",
+        ResourceKind::Database => "Remove database",
         _ => "Remove database entries",
     }
 }

@@ -63,7 +63,7 @@ impl Flow for RemoveOrphan {
                 environment: BTreeMap::new(),
                 symlinks: Symlinks::default(),
             };
-            let spec = Json::of(&HostPartSpec { host: host.clone(), part, package })?;
+            let spec = Json::of(&HostPartSpec { host: host.clone(), part, package, login: None })?;
             let key = ResourceKey::on(&host, ResourceKind::HostPart, part);
             last = vec![plan.task("Reconcile", "Remove orphan").remove(key, spec, None, &last)];
         }

@@ -112,7 +112,7 @@ fn is_fresh(calls: &[Call], number: usize) -> bool {
 /// A failure of every step: refused for good at its effect; at the edge also unclear until nobody tries any more, without effect and
 /// with late ones, so that it settles.
 fn failures(document: &OperationDoc, run: &Outcome) -> Vec<FaultRule> {
-    use ResourceKind::{FallbackOrigin, Hostname, Ingress, Records, Tunnel, Zone};
+    use ResourceKind::{Database, FallbackOrigin, Hostname, Ingress, Records, Tunnel, Zone};
     let mut failures = Vec::new();
     for (index, step) in document.steps.iter().enumerate().filter(|(_, step)| step.state != StepState::Skipped) {
         let call = effect_of(run, index).unwrap();
@@ -121,6 +121,7 @@ fn failures(document: &OperationDoc, run: &Outcome) -> Vec<FaultRule> {
         let refusal = match name.split('.').next().unwrap() {
             "repo" => Code::Corrupt,
             "host" => Code::HostRefused,
+            "databases" => Code::ForeignObject,
             _ => Code::CloudflareRefused,
         };
         match step.key.kind {
@@ -130,7 +131,7 @@ fn failures(document: &OperationDoc, run: &Outcome) -> Vec<FaultRule> {
             }
             _ => failures.push(FaultRule::at(nth, When::Before, Fault::Refuse(refusal))),
         }
-        if matches!(step.key.kind, Zone | Records | Tunnel | Ingress | Hostname | FallbackOrigin) {
+        if matches!(step.key.kind, Database | Zone | Records | Tunnel | Ingress | Hostname | FallbackOrigin) {
             for fault in [Fault::Unclear, Fault::Late(45)] {
                 failures.push(FaultRule { times: TRIES, ..FaultRule::next(name, "", When::Before, fault) });
             }

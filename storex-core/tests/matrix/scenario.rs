@@ -102,6 +102,23 @@ const EDGE_EFFECT: [Kind; 19] = [
     Kind::new(After, Fault::Event(Event::RecordsRemoved)),
     Kind::new(After, Fault::Event(Event::ZonesRemoved)),
 ];
+/// F1, F4 of the database server, whose looks are never stale.
+const DATABASE_READ: [Kind; 3] =
+    [Kind::new(Before, Fault::Unavailable), Kind::new(Before, Fault::Unclear), Kind::new(Before, Fault::NoAnswer)];
+/// F1 to F6, F9, and a refusal for good.
+const DATABASE_EFFECT: [Kind; 11] = [
+    Kind::new(Before, Fault::Unavailable),
+    Kind::new(Before, Fault::Unclear),
+    Kind::new(After, Fault::Unclear),
+    Kind::new(After, Fault::Unavailable),
+    Kind::new(Before, Fault::NoAnswer),
+    Kind::new(After, Fault::NoAnswer),
+    Kind::new(Before, Fault::Late(12)),
+    Kind::new(Before, Fault::Late(25)),
+    Kind::new(Before, Fault::Late(45)),
+    Kind::new(Before, Fault::Twice),
+    Kind::new(Before, Fault::Refuse(Code::ForeignObject)),
+];
 /// F1, F4, F19.
 const HOST_READ: [Kind; 3] = [
     Kind::new(Before, Fault::Unavailable),
@@ -138,6 +155,8 @@ pub(crate) fn kinds(call: &Call, fresh: bool) -> Vec<Kind> {
         | ("edge", "limits" | "setting" | "rules" | "certificates") => &EDGE_READ,
         ("dns", _) => &DNS_READ,
         ("domains" | "tunnel" | "edge", _) => &EDGE_EFFECT,
+        ("databases", "find") => &DATABASE_READ,
+        ("databases", _) => &DATABASE_EFFECT,
         ("host", "apply" | "withdraw") => &HOST_EFFECT,
         ("host", _) => &HOST_READ,
         _ => panic!("no kinds are known for {}", call.name),

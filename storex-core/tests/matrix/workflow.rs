@@ -29,6 +29,12 @@ pub(crate) enum Workflow {
     ActivateHostname,
     /// A delete of a store with a custom hostname.
     DeleteHostname,
+    /// A create of a store with a database.
+    CreateDatabase,
+    /// A delete of one.
+    DeleteDatabase,
+    /// Another password for one.
+    RotatePassword,
     /// The platform, from nothing.
     Platform,
     /// The platform that stands, when the router moved.
@@ -38,13 +44,16 @@ pub(crate) enum Workflow {
 }
 
 impl Workflow {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::CreateCustom,
         Self::CreateSystem,
         Self::DeleteCustom,
         Self::DeleteSystem,
         Self::ActivateHostname,
         Self::DeleteHostname,
+        Self::CreateDatabase,
+        Self::DeleteDatabase,
+        Self::RotatePassword,
         Self::Platform,
         Self::PlatformMoves,
     ];
@@ -52,8 +61,9 @@ impl Workflow {
     /// Name of its flow in the journal.
     pub(crate) fn flow(self) -> &'static str {
         match self {
-            Self::CreateCustom | Self::CreateSystem | Self::CreateForeign => "create_store",
-            Self::DeleteCustom | Self::DeleteSystem | Self::DeleteHostname => "delete_store",
+            Self::CreateCustom | Self::CreateSystem | Self::CreateForeign | Self::CreateDatabase => "create_store",
+            Self::DeleteCustom | Self::DeleteSystem | Self::DeleteHostname | Self::DeleteDatabase => "delete_store",
+            Self::RotatePassword => "rotate_password",
             Self::ActivateHostname => "activate_domain",
             Self::Platform | Self::PlatformMoves => "ensure_platform",
         }
@@ -86,10 +96,15 @@ impl Workflow {
         matches!(self, Self::ActivateHostname | Self::DeleteHostname)
     }
 
+    /// True when stores have a database.
+    fn has_database(self) -> bool {
+        matches!(self, Self::CreateDatabase | Self::DeleteDatabase | Self::RotatePassword)
+    }
+
     /// Sends the request. What it answers is judged elsewhere; here only the world counts.
     pub(crate) async fn act(self, controller: Controller) -> Result<(), Error> {
         match self {
-            Self::CreateCustom | Self::CreateSystem | Self::CreateForeign => {
+            Self::CreateCustom | Self::CreateSystem | Self::CreateForeign | Self::CreateDatabase => {
                 controller.adopt_platform().await?;
                 controller.create_store(&self.request()).await.map(|_| ())
             }
@@ -97,7 +112,14 @@ impl Workflow {
                 controller.adopt_platform().await?;
                 controller.check_domains().await.map(|_| ())
             }
-            Self::DeleteCustom | Self::DeleteSystem | Self::DeleteHostname => {
+            Self::RotatePassword => {
+                let stores = controller.list_stores(1, None).await?.stores;
+                match stores.first() {
+                    Some(store) => controller.rotate_database_password(&store.created.store_id).await.map(|_| ()),
+                    None => Ok(()),
+                }
+            }
+            Self::DeleteCustom | Self::DeleteSystem | Self::DeleteHostname | Self::DeleteDatabase => {
                 let stores = controller.list_stores(1, None).await?.stores;
                 match stores.first() {
                     Some(store) => controller.delete_store(&store.created.store_id).await.map(|_| ()),
@@ -111,7 +133,7 @@ impl Workflow {
 
     /// The world it begins in, made once.
     pub(crate) fn base(self) -> &'static Snapshot {
-        static BASES: [OnceLock<Snapshot>; 9] = [const { OnceLock::new() }; 9];
+        static BASES: [OnceLock<Snapshot>; 12] = [const { OnceLock::new() }; 12];
         let place = Self::ALL.iter().position(|one| *one == self);
         BASES[place.unwrap_or(Self::ALL.len())].get_or_init(|| runtime().block_on(self.prepare()))
     }
@@ -119,6 +141,10 @@ impl Workflow {
     async fn prepare(self) -> Snapshot {
         let mut world = World::new().unwrap();
         world.domains = world.domains.with_late_effect_window(LATE_EFFECTS);
+        world.databases = world.databases.with_late_effect_window(LATE_EFFECTS);
+        if self.has_database() {
+            world = world.with_databases();
+        }
         let process = world.start(parts(&world)).await.unwrap();
         if self != Self::Platform {
             process.controller.ensure_platform("http://localhost:3000").await.unwrap();
@@ -128,7 +154,7 @@ impl Workflow {
             let zone = world.domains.insert_foreign_zone(&FOREIGN.parse().unwrap());
             world.wires.guard(Sentinels { zones: vec![zone], ..Sentinels::default() });
         }
-        if self.forward_only() || self.has_hostname() {
+        if self.forward_only() || self.has_hostname() || self == Self::RotatePassword {
             let (created, operation) = process.controller.create_store(&self.request()).await.unwrap();
             assert!(process.controller.wait_operation(&operation, Duration::from_hours(1)).await.unwrap().done);
             assert_eq!(process.controller.get_store(&created.store_id).await.unwrap().created.store_id, created.store_id);

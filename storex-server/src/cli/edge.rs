@@ -1,6 +1,6 @@
-//! `storex store purge` and `storex store reissue-certificate`.
+//! `storex store purge`, `reissue-certificate` and `rotate-password`.
 
-use super::args::{PurgeArgs, ReissueArgs};
+use super::args::{PurgeArgs, ReissueArgs, RotateArgs};
 use super::connection::connect;
 use super::failure::Outcome;
 use super::follow::follow;
@@ -29,4 +29,16 @@ pub(super) async fn reissue(args: &ReissueArgs, environment: &Environment, strea
         None => {}
     }
     streams.answer(&answer.body, || Ok(format!("{}\n", show::text(&answer.body, "/detail"))))
+}
+
+pub(super) async fn rotate(args: &RotateArgs, environment: &Environment, streams: &mut Streams) -> Outcome {
+    let client = connect(&args.connection, environment)?;
+    let path = format!("/api/stores/{}/database/rotate", segment(&args.id));
+    let answer = client.post(&path, &json!({}), None).await?;
+    match &answer.operation {
+        Some(operation) if args.wait.wait => drop(follow(&client, operation, &args.wait, streams).await?),
+        Some(operation) => streams.note(&format!("follow it with: storex operation get {operation} --wait")),
+        None => {}
+    }
+    streams.answer(&answer.body, || Ok(format!("{}\n", show::text(&answer.body, "/operation"))))
 }

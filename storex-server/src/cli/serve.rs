@@ -4,7 +4,7 @@ use super::args::{AgentArgs, ControllerArgs, ServeCommand, SetupArgs, SimulatorA
 use super::failure::Outcome;
 use super::streams::Streams;
 use crate::Environment;
-use crate::up::{self, DomainOptions, EdgeOptions, Ports, RoleName, UpOptions};
+use crate::up::{self, DatabaseOptions, DomainOptions, EdgeOptions, Ports, RoleName, UpOptions};
 use std::path::PathBuf;
 use std::time::Duration;
 use storex_core::record::Routing;
@@ -42,6 +42,7 @@ pub(super) async fn up(args: UpArgs, environment: Environment, streams: &mut Str
         edge: args.edge.options(),
         cloudflare_token: environment.cloudflare_api_token.clone(),
         mongodb: environment.mongodb_uri.clone(),
+        databases: databases(&environment)?,
         tool_prefixes: tool_prefixes(&environment),
         make_tokens: true,
         start_limit: START_LIMIT,
@@ -140,10 +141,20 @@ fn usual(data_dir: PathBuf, environment: &Environment) -> Result<UpOptions> {
         edge: EdgeOptions::default(),
         cloudflare_token: None,
         mongodb: environment.mongodb_uri.clone(),
+        databases: databases(environment)?,
         tool_prefixes: tool_prefixes(environment),
         make_tokens: false,
         start_limit: START_LIMIT,
     })
+}
+
+/// Databases of stores, as the environment says: a connection string holds a password, which is no argument.
+fn databases(environment: &Environment) -> Result<DatabaseOptions> {
+    let address = environment.databases_address.as_deref().map(str::parse).transpose();
+    let address = address.map_err(|error: Error| {
+        Error::new(Code::Unusable, format!("STOREX_DATABASES_ADDRESS cannot be used: {}", error.message()))
+    })?;
+    Ok(DatabaseOptions { uri: environment.databases_uri.clone(), address, keyring: environment.keyring_file.clone() })
 }
 
 /// The domain below which stores have their names. A real account's is never guessed.

@@ -19,6 +19,7 @@ pub(super) async fn run(command: StoreCommand, environment: &Environment, stream
         StoreCommand::Get(args) => get(&args, environment, streams).await,
         StoreCommand::Purge(args) => edge::purge(&args, environment, streams).await,
         StoreCommand::ReissueCertificate(args) => edge::reissue(&args, environment, streams).await,
+        StoreCommand::RotatePassword(args) => edge::rotate(&args, environment, streams).await,
         StoreCommand::Delete(args) => delete(&args, environment, streams).await,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::auth::Access;
 use super::problem::Refused;
-use super::{auth, drift, edge, health, operations, prefix, stores, tunnel};
+use super::{auth, databases, drift, edge, health, operations, prefix, stores, tunnel};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
@@ -65,6 +65,13 @@ pub const ROUTES: &[Route] = &[
         open: false,
         limit: USUAL,
         handlers: || post(edge::reissue),
+    },
+    Route {
+        path: "/api/stores/{id}/database/rotate",
+        methods: &["POST"],
+        open: false,
+        limit: USUAL,
+        handlers: || post(databases::rotate),
     },
     Route { path: "/api/stores/{id}/insight", methods: &["GET"], open: false, limit: USUAL, handlers: || get(edge::insight) },
     Route { path: "/api/operations/{id}", methods: &["GET"], open: false, limit: LONG_POLL, handlers: || get(operations::show) },

@@ -24,6 +24,12 @@ pub struct Environment {
     pub cloudflare_account_id: Option<String>,
     /// `STOREX_MONGODB_URI`: with it, the controller keeps its state in this MongoDB database instead of a file.
     pub mongodb_uri: Option<Secret<String>>,
+    /// `STOREX_DATABASES_URI`: with it, each new store gets a database of its own on this MongoDB server.
+    pub databases_uri: Option<Secret<String>>,
+    /// `STOREX_DATABASES_ADDRESS`: where stores reach that server, when it is not where storex reaches it.
+    pub databases_address: Option<String>,
+    /// `STOREX_KEYRING_FILE`: file with the keys that passwords of databases are sealed with.
+    pub keyring_file: Option<PathBuf>,
     /// `STOREX_COPY_FROM`: where `storex db copy` reads.
     pub copy_from: Option<Secret<String>>,
     /// `STOREX_COPY_TO`: where `storex db copy` writes.
@@ -59,6 +65,9 @@ impl Environment {
             cloudflare_api_token: text("CLOUDFLARE_API_TOKEN")?.map(Secret::new),
             cloudflare_account_id: text("CLOUDFLARE_ACCOUNT_ID")?,
             mongodb_uri: text("STOREX_MONGODB_URI")?.map(Secret::new),
+            databases_uri: text("STOREX_DATABASES_URI")?.map(Secret::new),
+            databases_address: text("STOREX_DATABASES_ADDRESS")?,
+            keyring_file: path("STOREX_KEYRING_FILE"),
             copy_from: text("STOREX_COPY_FROM")?.map(Secret::new),
             copy_to: text("STOREX_COPY_TO")?.map(Secret::new),
             home: path("HOME"),

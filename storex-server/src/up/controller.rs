@@ -1,6 +1,6 @@
 //! The controller role: the control plane over its repo, Cloudflare and the agent, behind the REST API.
 
-use super::{DataDir, Edge, Ports, UpOptions, secret, token_watch};
+use super::{DataDir, Edge, Ports, UpOptions, databases, secret, token_watch};
 use crate::FileNotifier;
 use crate::http::{router, serve};
 use std::future::Future;
@@ -55,7 +55,7 @@ impl Role {
             None => (repo, notifier),
         };
         let host = AgentClient::new(agent, secret(&DataDir::token(&dir.agent_token(), false)?), Arc::clone(&clock))?;
-        let controller = Controller::builder()
+        let builder = Controller::builder()
             .repo(repo)
             .domains(Arc::new(account.domains()))
             .dns(Arc::new(resolver))
@@ -64,9 +64,9 @@ impl Role {
             .insight(Arc::new(account.insight()))
             .hosts(Arc::new(SingleHost(Arc::new(host))))
             .notifier(notifier)
-            .clock(clock)
-            .build(options.settings()?)
-            .await?;
+            .clock(clock);
+        let builder = databases::assemble(builder, dir, &options.databases, options.make_tokens).await?;
+        let controller = builder.build(options.settings()?).await?;
         let stop = CancellationToken::new();
         let api = router(controller.clone(), admin);
         let stopped = stop.clone();

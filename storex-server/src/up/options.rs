@@ -4,7 +4,7 @@ use super::{Edge, EdgeOptions};
 use std::path::PathBuf;
 use std::time::Duration;
 use storex_core::record::Routing;
-use storex_core::{Code, DomainStrategy, Error, Hostname, PortRange, Result, Secret, Settings};
+use storex_core::{Code, DatabaseAddress, DomainStrategy, Error, Hostname, PortRange, Result, Secret, Settings};
 
 /// Ports of the roles, all on 127.0.0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,17 @@ pub struct DomainOptions {
     pub adopt_zones: bool,
 }
 
+/// Databases of stores.
+#[derive(Clone, Debug, Default)]
+pub struct DatabaseOptions {
+    /// Connection string of the MongoDB server on which each new store gets a database; without one stores have none.
+    pub uri: Option<Secret<String>>,
+    /// Where stores reach that server, when it is not where storex reaches it.
+    pub address: Option<DatabaseAddress>,
+    /// File with the keys their passwords are sealed with; `keyring` in the data directory when none is named.
+    pub keyring: Option<PathBuf>,
+}
+
 /// Options of an installation.
 #[derive(Clone, Debug)]
 pub struct UpOptions {
@@ -55,9 +66,11 @@ pub struct UpOptions {
     pub cloudflare_token: Option<Secret<String>>,
     /// Connection string of the MongoDB database that controllers share; without one the state is in a file of the data directory.
     pub mongodb: Option<Secret<String>>,
+    /// Databases of stores.
+    pub databases: DatabaseOptions,
     /// Where node, PM2 and nginx are looked for first.
     pub tool_prefixes: Vec<PathBuf>,
-    /// Makes token files that are missing instead of refusing to start.
+    /// Makes token files, and the keyring, that are missing instead of refusing to start.
     pub make_tokens: bool,
     /// How long a store's process may take until it listens on its port.
     pub start_limit: Duration,

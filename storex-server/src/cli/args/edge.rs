@@ -1,4 +1,4 @@
-//! Arguments of what is asked of the edge for one store.
+//! Arguments of what is asked for one store: of the edge, and of its database.
 
 use super::{ConnectionArgs, WaitArgs};
 use crate::up::{EdgeOptions, ZonePolicyName};
@@ -49,6 +49,21 @@ pub(crate) struct ReissueArgs {
     /// Also do what leaves visitors without HTTPS for a while, when nothing else helps
     #[arg(long)]
     pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+}
+
+const ROTATE_EXAMPLES: &str = "\
+Examples:
+  storex store rotate-password oceanbreeze-12345 --wait";
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = ROTATE_EXAMPLES)]
+pub(crate) struct RotateArgs {
+    /// Identifier of the store, such as oceanbreeze-12345
+    pub(crate) id: String,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
     #[command(flatten)]
