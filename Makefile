@@ -18,6 +18,7 @@ MINUTES ?= 10
 
 help:
 	@echo 'make demo [USERNAME=name DOMAIN=name.tld]   one request, one live store, on real PM2 and Nginx; then failures and clean-up'
+	@echo 'make demo MONGO=1                           two controllers on one MongoDB, a database for each store, a take-over'
 	@echo 'make test                                   install host tools when missing, then every test'
 	@echo 'make check                                  format, clippy, docs, structure tests'
 	@echo 'make matrix                                 every fault at every call, pairs of them, broken engines that must be found out, real kills'
@@ -33,12 +34,18 @@ build:
 
 demo: build
 	@scripts/install-host.sh
+ifdef MONGO
+	@scripts/install-mongod.sh
+	@scripts/demo-mongo.sh
+else
 	@scripts/demo.sh $(demo_args)
+endif
 
 test:
 	@scripts/install-host.sh
 	@scripts/install-clients.sh
 	@scripts/install-mongod.sh
+	@scripts/shop-core.sh --install
 	@cargo test --workspace --locked
 	@node="$${STOREX_TOOLS:-$$([ "$$(id -u)" -eq 0 ] && echo /opt/storex || echo "$$HOME/.local/share/storex")}/bin/node"; \
 	  "$$node" --test tests/node/store-core.test.js

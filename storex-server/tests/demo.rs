@@ -1,4 +1,5 @@
-//! The main job, end to end, as a user runs it: `scripts/demo.sh` on real PM2, real Nginx and the simulator, twice with different names.
+//! The main job, end to end, as a user runs it: `scripts/demo.sh` on real PM2, real Nginx and the simulator, twice with different names; and
+//! `scripts/demo-mongo.sh`, with two controllers on a real MongoDB.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,9 +10,9 @@
 use std::path::Path;
 
 #[expect(clippy::disallowed_methods, reason = "a test starts the demo as a user does")]
-fn demo(arguments: &[&str]) {
+fn demo(script: &str, arguments: &[&str]) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut command = std::process::Command::new(root.join("scripts/demo.sh"));
+    let mut command = std::process::Command::new(root.join(script));
     command.args(arguments).env("STOREX_BIN", env!("CARGO_BIN_EXE_storex"));
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
@@ -23,6 +24,11 @@ fn demo(arguments: &[&str]) {
 
 #[test]
 fn the_demo_passes_with_the_specifications_names_and_with_others() {
-    demo(&[]);
-    demo(&["--username", "bluepeak", "--domain", "bluepeak-shop.com"]);
+    demo("scripts/demo.sh", &[]);
+    demo("scripts/demo.sh", &["--username", "bluepeak", "--domain", "bluepeak-shop.com"]);
+}
+
+#[test]
+fn the_demo_on_mongodb_passes() {
+    demo("scripts/demo-mongo.sh", &[]);
 }
