@@ -19,6 +19,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
+use std::fmt;
 
 pub(super) const NAME: &str = "create_store";
 
@@ -57,6 +58,15 @@ pub(crate) struct CreateParams {
     /// The tunnel, where it leads straight to the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) direct: Option<TunnelId>,
+}
+
+impl CreateParams {
+    /// The rules of direct routing: one for each host name, straight to the store's port.
+    pub(crate) fn tunnel_rules(&self, port: impl fmt::Display) -> Vec<IngressRule> {
+        let service = format!("http://localhost:{port}");
+        let rule = |name: &Hostname| IngressRule { hostname: Some(name.to_string()), service: service.clone(), rest: Map::new() };
+        [&self.system].into_iter().chain(&self.domain).map(rule).collect()
+    }
 }
 
 /// What is chosen from while the store is made, each in the order of trying.
@@ -316,12 +326,9 @@ impl<'a> Known<'a> {
         Json::of(&ConnectivitySpec { host: self.params.host.clone(), store: self.store_id()?, names, path: "/health".to_owned() })
     }
 
-    /// A rule for each host name, straight to the store's port.
     fn tunnel_route(&self) -> Result<Json> {
         let tunnel = self.params.direct.clone().ok_or_else(|| missing("the tunnel"))?;
-        let service = format!("http://localhost:{}", self.port()?);
-        let rule = |name: &Hostname| IngressRule { hostname: Some(name.to_string()), service: service.clone(), rest: Map::new() };
-        let rules = [&self.params.system].into_iter().chain(&self.params.domain).map(rule).collect();
+        let rules = self.params.tunnel_rules(self.port()?);
         let row = RouteRow { tunnel, host: self.params.host.clone(), rules };
         Json::of(&TunnelRouteSpec { store: self.store_id()?, row })
     }
