@@ -340,7 +340,7 @@ async fn rows(repo: &dyn StoreRepo, tunnel: &TunnelId) -> Result<BTreeMap<String
     }
 }
 
-/// The rules all rows call for, and the rows that cannot have theirs, with the reason. A row whose rules stand keeps them however large the document is.
+/// The rules all rows call for, and the rows that cannot have theirs, with the reason. Rules that stand are kept however large the document is.
 fn wanted(
     rows: &BTreeMap<String, RouteRow>,
     current: &TunnelDocument,
@@ -354,9 +354,7 @@ fn wanted(
     let mut size = Size::of(&without_routes(current, owned))?;
     let stands = |row: &RouteRow| names(row).all(|name| owned.contains(name));
     let (standing, new): (Vec<_>, Vec<_>) = rows.iter().partition(|(_, row)| stands(row));
-    let standing_rows = standing.len();
-    for (place, (id, row)) in standing.into_iter().chain(new).enumerate() {
-        let grown = size.with(&row.rules)?;
+    for (id, row) in standing.into_iter().chain(new) {
         let why = if let Some(name) = names(row).find(|name| foreign.contains(*name)) {
             Some(format!("the tunnel has a rule for {name} that storex did not write"))
         } else if let Some(name) = names(row).find(|name| wanted.contains_key(*name)) {
@@ -365,14 +363,19 @@ fn wanted(
             host.filter(|host| **host != row.host)
                 .map(|host| format!("direct routing serves one host, {host}, and the store runs on {}", row.host))
         };
-        let in_the_way = why.map(|why| Error::new(Code::ForeignObject, why));
-        let full = || (place >= standing_rows).then(|| limits.check(grown).err()).flatten();
-        if let Some(error) = in_the_way.or_else(full) {
-            refused.insert(id.clone(), ErrorRecord::from(&error));
-        } else {
-            size = grown;
-            wanted.extend(row.rules.iter().filter_map(named));
+        if let Some(why) = why {
+            refused.insert(id.clone(), ErrorRecord::from(&Error::new(Code::ForeignObject, why)));
+            continue;
         }
+        let mut rules = row.rules.clone();
+        if let Err(error) = limits.check(size.with(&rules)?)
+            && !stands(row)
+        {
+            refused.insert(id.clone(), ErrorRecord::from(&error));
+            rules.retain(|rule| rule.hostname.as_ref().is_some_and(|name| owned.contains(name)));
+        }
+        size = size.with(&rules)?;
+        wanted.extend(rules.iter().filter_map(named));
     }
     Ok((wanted, refused))
 }
