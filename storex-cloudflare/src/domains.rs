@@ -11,8 +11,8 @@ use crate::zone_presence::explain;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use storex_core::{
-    CertificateStatus, Code, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, Hostname, HostnameFacts,
-    HostnameSpec, OriginStatus, RecordFacts, RecordId, RecordSpec, RecordType, Result, ZoneFacts, ZoneId,
+    CertificateStatus, Code, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, FallbackOrigin, Hostname,
+    HostnameFacts, HostnameSpec, OriginStatus, RecordFacts, RecordId, RecordSpec, RecordType, Result, ZoneFacts, ZoneId,
 };
 
 /// How often records in the way are looked at: twice, since somebody may put one there between the look and the change.
@@ -229,7 +229,23 @@ impl DomainProvider for CloudflareDomains {
 
     async fn ensure_fallback_origin(&self, cx: &EffectCx, zone: &ZoneId, origin: &Hostname) -> Result<OriginStatus> {
         let during = |error: Error| error.during("domains.ensure_fallback_origin").with("domain", origin);
-        self.fallback_at(cx, zone, origin).await.map_err(during)
+        self.fallback_at(cx, zone, origin, None).await.map_err(during)
+    }
+
+    async fn fallback_origin(&self, zone: &ZoneId) -> Result<FallbackOrigin> {
+        self.fallback(zone).await.map_err(|error| error.during("domains.fallback_origin"))
+    }
+
+    /// One PUT, so that custom hostnames go somewhere all the time.
+    async fn replace_fallback_origin(
+        &self,
+        cx: &EffectCx,
+        zone: &ZoneId,
+        other: &Hostname,
+        origin: &Hostname,
+    ) -> Result<OriginStatus> {
+        let during = |error: Error| error.during("domains.replace_fallback_origin").with("domain", origin);
+        self.fallback_at(cx, zone, origin, Some(other)).await.map_err(during)
     }
 
     async fn recheck(&self, cx: &EffectCx, object: &DomainObject) -> Result<()> {

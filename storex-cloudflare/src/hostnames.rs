@@ -6,8 +6,8 @@ use crate::error::Failure;
 use crate::page;
 use crate::wire::{WireHostname, WirePack};
 use storex_core::{
-    CertificateStatus, Code, DomainObject, EffectCx, Error, Hostname, HostnameFacts, HostnameId, HostnameSpec, OriginStatus,
-    Result, ZoneId,
+    CertificateStatus, Code, DomainObject, EffectCx, Error, FallbackOrigin, Hostname, HostnameFacts, HostnameId, HostnameSpec,
+    OriginStatus, Result, ZoneId,
 };
 
 impl CloudflareDomains {
@@ -40,11 +40,17 @@ impl CloudflareDomains {
     }
 
     /// Nothing is compared on the wire, so somebody who sets another origin between the look and the change is overwritten.
-    pub(crate) async fn fallback_at(&self, cx: &EffectCx, zone: &ZoneId, origin: &Hostname) -> Result<OriginStatus> {
+    pub(crate) async fn fallback_at(
+        &self,
+        cx: &EffectCx,
+        zone: &ZoneId,
+        origin: &Hostname,
+        instead_of: Option<&Hostname>,
+    ) -> Result<OriginStatus> {
         let client = self.account().client();
         match client.read(&custom_hostnames::fallback_origin(zone), Some(cx.deadline)).await {
             Ok(answer) if answer.result.is_set() && answer.result.is(origin) => return Ok(answer.result.status()),
-            Ok(answer) if answer.result.is_set() => {
+            Ok(answer) if answer.result.is_set() && !instead_of.is_some_and(|other| answer.result.is(other)) => {
                 let why = format!("custom hostnames of the zone go to {}, which storex did not set", answer.result.origin());
                 return Err(Error::new(Code::ForeignObject, why));
             }
@@ -55,6 +61,19 @@ impl CloudflareDomains {
         match client.effect(&custom_hostnames::set_fallback_origin(zone, origin), cx.deadline).await {
             Ok(set) => Ok(set.status()),
             Err(failure) => Err(self.zone_error(zone, failure, Some(cx.deadline)).await),
+        }
+    }
+
+    pub(crate) async fn fallback(&self, zone: &ZoneId) -> Result<FallbackOrigin> {
+        match self.account().client().read(&custom_hostnames::fallback_origin(zone), None).await {
+            Ok(answer) if answer.result.is_set() => {
+                let name = answer.result.origin().to_ascii_lowercase();
+                let odd = |error: Error| Error::new(Code::CloudflareAnswer, format!("{name:?} is no name")).caused_by(error);
+                name.parse().map(FallbackOrigin::Set).map_err(odd)
+            }
+            Ok(_) => Ok(FallbackOrigin::Unset),
+            Err(Failure::Refused(refusal)) if refusal.is_missing() => Ok(FallbackOrigin::Unset),
+            Err(failure) => Err(self.zone_error(zone, failure, None).await),
         }
     }
 

@@ -23,6 +23,7 @@ mod settings;
 mod shadows;
 mod stores;
 mod tunnel;
+mod tunnel_health;
 mod view;
 
 pub use builder::ControllerBuilder;
@@ -38,7 +39,8 @@ pub use reconcile::{ReconcileOptions, ReconcileReport};
 pub use request::CreateStoreRequest;
 pub use settings::Settings;
 pub use tunnel::{ConnectorView, TunnelView};
-pub use view::{ConfigurationStatus, ConfigurationView, DomainsView, StoreCreated, StoreList, StoreView};
+pub use tunnel_health::{TunnelHealth, TunnelState};
+pub use view::{ConfigurationStatus, ConfigurationView, DomainsView, PlanGap, StoreCreated, StoreList, StoreView};
 
 use crate::operation::{Driver, Ears};
 use crate::resource::{HostnameListing, Providers};
@@ -73,6 +75,8 @@ struct Inner {
     shadows: Mutex<Option<Arc<shadows::Shadows>>>,
     /// The custom hostnames, as last listed.
     hostnames: Mutex<Option<Arc<HostnameListing>>>,
+    /// How the tunnel was connected when it was last looked at.
+    seen_tunnel: Mutex<Option<TunnelHealth>>,
     /// Tasks that drive operations.
     tasks: Mutex<JoinSet<()>>,
 }

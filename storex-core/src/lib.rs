@@ -101,12 +101,13 @@ pub use clock::{Clock, SystemClock, remaining};
 pub use controller::{
     Accepted, ConfigurationStatus, ConfigurationView, ConnectorView, Controller, ControllerBuilder, CreateStoreRequest,
     DomainsView, Drift, DriftQuery, DriftReport, IdempotencyKey, InsightView, OperationEvent, OperationEvents, OperationHandle,
-    PlanView, PlannedStep, PurgeView, Readiness, ReconcileOptions, ReconcileReport, ReissueView, RequestOptions, Settings,
-    StoreCreated, StoreList, StoreView, TunnelView,
+    PlanGap, PlanView, PlannedStep, PurgeView, Readiness, ReconcileOptions, ReconcileReport, ReissueView, RequestOptions,
+    Settings, StoreCreated, StoreList, StoreView, TunnelHealth, TunnelState, TunnelView,
 };
 pub use entropy::{Entropy, EntropyExt, SystemEntropy};
 pub use error::{Certainty, Code, Entry, Error, ErrorRecord, Kind, Result};
 pub use traits::*;
+pub use tunnel_writer::TunnelLimits;
 pub use value::{
     CaaTag, CaaValue, DatabaseAddress, DatabaseName, DatabaseUser, DnsName, DomainStrategy, EffectCx, EffectId, Email, Epoch,
     HostId, Hostname, InstanceId, Json, Keyring, Mark, OperationId, Port, PortRange, RecordContent, RecordName, RecordSpec,

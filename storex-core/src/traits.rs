@@ -20,8 +20,8 @@ mod store_repo;
 mod tunnel_routes;
 
 pub use custom_hostname::{
-    CertificateStatus, DnsProof, HostnameFacts, HostnameId, HostnameSpec, OriginStatus, RoutingStatus, ValidationMethod,
-    ValidationRecord,
+    CertificateStatus, DnsProof, FallbackOrigin, HostnameFacts, HostnameId, HostnameSpec, OriginStatus, RoutingStatus,
+    ValidationMethod, ValidationRecord,
 };
 pub use database_admin::{
     DatabaseAdmin, DatabaseCapabilities, DatabaseFacts, DatabaseGrant, DatabaseRight, DatabaseUserFacts, STORE_COLLECTIONS,

@@ -14,16 +14,20 @@
 
 mod document;
 mod ledger;
+mod size;
 
 pub(crate) use document::{matter_with, takes_everything};
+pub use size::TunnelLimits;
 
 use crate::record::{RouteRow, decode};
 use crate::resource::Scene;
 use crate::{
-    Code, EffectCx, Error, Fence, Grant, IngressRule, Lease, Page, Query, Result, Table, TunnelDocument, TunnelId, remaining,
+    Code, EffectCx, Error, ErrorRecord, Fence, Grant, IngressRule, Lease, Page, Query, Result, StoreRepo, Table, TunnelDocument,
+    TunnelId, remaining,
 };
 use document::{Wanted, foreign_names, with_routes};
 use ledger::{Ledger, Stored, Writing};
+use size::Size;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -59,7 +63,7 @@ pub(crate) struct Round {
     /// The version that does.
     pub(crate) version: u64,
     /// Rows that are not in it, and why.
-    pub(crate) refused: BTreeMap<String, String>,
+    pub(crate) refused: BTreeMap<String, ErrorRecord>,
     /// True when a connector serves that version or a later one; none when no connector runs.
     pub(crate) served: Option<bool>,
 }
@@ -70,6 +74,7 @@ pub struct TunnelWriter {
     holder: String,
     lease: Duration,
     window: Duration,
+    limits: TunnelLimits,
     /// Requests so far.
     asked: AtomicU64,
     last: Mutex<Last>,
@@ -100,8 +105,34 @@ impl Turn {
 
 impl TunnelWriter {
     /// A writer under this name, with leases and a window between two writes of this length.
-    pub(crate) fn new(holder: String, lease: Duration, window: Duration) -> Self {
-        Self { holder, lease, window, asked: AtomicU64::new(0), last: Mutex::default() }
+    pub(crate) fn new(holder: String, lease: Duration, window: Duration, limits: TunnelLimits) -> Self {
+        Self { holder, lease, window, limits, asked: AtomicU64::new(0), last: Mutex::default() }
+    }
+
+    /// Whether the document has room for these rules beside those of all rows, as far as storex's own documents tell: nobody else is asked, and the round
+    /// that writes them sees for itself. `platform` are our rules where no round has seen the document yet.
+    ///
+    /// # Errors
+    /// `tunnel_full`; what the repo answers.
+    ///
+    /// # Cancellation
+    /// Reads only: safe to drop at any moment.
+    pub(crate) async fn check_room(
+        &self,
+        repo: &dyn StoreRepo,
+        tunnel: &TunnelId,
+        platform: &[IngressRule],
+        more: &[IngressRule],
+    ) -> Result<()> {
+        let others = Stored::load(repo, tunnel).await?.ledger.others;
+        let mut size = match others {
+            Some(size) => size,
+            None => Size::of(&TunnelDocument { ingress: platform.to_vec(), ..TunnelDocument::default() })?,
+        };
+        for row in rows(repo, tunnel).await?.values() {
+            size = size.with(&row.rules)?;
+        }
+        self.limits.check(size.with(more)?)
     }
 
     /// Brings the rules of stores in the document to what their rows say, in one round with everybody who asks meanwhile.
@@ -178,7 +209,7 @@ impl TunnelWriter {
     async fn round(&self, scene: &Scene, tunnel: &TunnelId, grant: Grant, change: Option<&Change<'_>>) -> Result<Synced> {
         let repo = scene.providers.repo.as_ref();
         let stored = Stored::load(repo, tunnel).await?;
-        let rows = if change.is_none() { rows(scene, tunnel).await? } else { BTreeMap::new() };
+        let rows = if change.is_none() { rows(repo, tunnel).await? } else { BTreeMap::new() };
         let (version, document) = scene.providers.tunnel.load(tunnel).await?;
         if version < stored.ledger.version {
             let why = format!("the tunnel's configuration is shown as version {version}, {} was seen", stored.ledger.version);
@@ -204,6 +235,10 @@ impl TunnelWriter {
         let Some(rules) = change(&turn.document) else {
             return Ok(Synced::Done(Round { version: turn.version, ..Round::default() }));
         };
+        let written = Size::of(&TunnelDocument { ingress: rules.clone(), rest: turn.document.rest.clone() })?;
+        if written.exceeds(Size::of(&turn.document)?) {
+            self.limits.check(written)?;
+        }
         let ledger = turn.stored.ledger.clone();
         // Without a ledger no store has a rule here, and the operation knows of its own write.
         let version = if turn.stored.exists() {
@@ -223,13 +258,14 @@ impl TunnelWriter {
         rows: &BTreeMap<String, RouteRow>,
     ) -> Result<Synced> {
         let owned = turn.stored.ledger.owned.clone();
-        let (wanted, refused) = wanted(rows, &turn.document.ingress, &owned);
+        let (wanted, refused) = wanted(rows, &turn.document, &owned, self.limits)?;
         let names: BTreeSet<String> = wanted.keys().cloned().collect();
         let rules = with_routes(&turn.document.ingress, &owned, &wanted);
         let version = if rules == turn.document.ingress {
             // What was not seen to land was perhaps not read either.
             let owned = if turn.in_doubt { owned.union(&names).cloned().collect() } else { names };
-            let ledger = Ledger { owned, version: turn.version, writing: None, ..turn.stored.ledger.clone() };
+            let others = Some(Size::of(&without_routes(&turn.document, &owned))?);
+            let ledger = Ledger { owned, others, version: turn.version, writing: None, ..turn.stored.ledger.clone() };
             if turn.stored.exists() || !ledger.owned.is_empty() {
                 let fence = turn.fence();
                 turn.stored.save(scene, tunnel, ledger, fence).await?;
@@ -260,12 +296,13 @@ impl TunnelWriter {
         let until = cx.deadline.max(now) + scene.providers.domains.capabilities().late_effect_window;
         let writing = Writing::of(&rules, turn.version, until)?;
         let before = turn.stored.ledger.clone();
-        let ledger = Ledger { owned: during, version: turn.version, writing: Some(writing), written_at: Some(now) };
-        turn.stored.save(scene, tunnel, ledger, fence).await?;
         let document = TunnelDocument { ingress: rules, rest: turn.document.rest.clone() };
+        let others = Some(Size::of(&without_routes(&document, &after))?);
+        let ledger = Ledger { owned: during, others, version: turn.version, writing: Some(writing), written_at: Some(now) };
+        turn.stored.save(scene, tunnel, ledger, fence).await?;
         match scene.providers.tunnel.store(&cx, tunnel, &document, turn.version).await {
             Ok(version) => {
-                let ledger = Ledger { owned: after, version, writing: None, written_at: Some(now) };
+                let ledger = Ledger { owned: after, others, version, writing: None, written_at: Some(now) };
                 turn.stored.save(scene, tunnel, ledger, fence).await.map(|()| version)
             }
             Err(error) => {
@@ -286,10 +323,10 @@ fn cx(scene: &Scene, grant: Grant) -> EffectCx {
 }
 
 /// Every row of the tunnel, by its identifier.
-async fn rows(scene: &Scene, tunnel: &TunnelId) -> Result<BTreeMap<String, RouteRow>> {
+async fn rows(repo: &dyn StoreRepo, tunnel: &TunnelId) -> Result<BTreeMap<String, RouteRow>> {
     let (mut found, mut page) = (BTreeMap::new(), Page::first(PAGE));
     loop {
-        let listed = scene.providers.repo.list(Table::TunnelRoutes, &Query::All, &page).await?;
+        let listed = repo.list(Table::TunnelRoutes, &Query::All, &page).await?;
         for row in &listed.rows {
             let route: RouteRow = decode(row)?;
             if route.tunnel == *tunnel {
@@ -303,34 +340,53 @@ async fn rows(scene: &Scene, tunnel: &TunnelId) -> Result<BTreeMap<String, Route
     }
 }
 
-/// The rules all rows call for, and the rows that cannot have theirs, with the reason.
+/// The rules all rows call for, and the rows that cannot have theirs, with the reason. Rules that stand are kept however large the document is.
 fn wanted(
     rows: &BTreeMap<String, RouteRow>,
-    current: &[IngressRule],
+    current: &TunnelDocument,
     owned: &BTreeSet<String>,
-) -> (Wanted, BTreeMap<String, String>) {
+    limits: TunnelLimits,
+) -> Result<(Wanted, BTreeMap<String, ErrorRecord>)> {
     let asked: Wanted = rows.values().flat_map(|row| &row.rules).filter_map(named).collect();
-    let foreign = foreign_names(current, owned, &asked);
+    let foreign = foreign_names(&current.ingress, owned, &asked);
     let (mut wanted, mut refused) = (Wanted::new(), BTreeMap::new());
     let host = rows.values().map(|row| &row.host).min();
-    for (id, row) in rows {
-        let names = || row.rules.iter().filter_map(|rule| rule.hostname.as_ref());
-        let why = if let Some(name) = names().find(|name| foreign.contains(*name)) {
+    let mut size = Size::of(&without_routes(current, owned))?;
+    let stands = |row: &RouteRow| names(row).all(|name| owned.contains(name));
+    let (standing, new): (Vec<_>, Vec<_>) = rows.iter().partition(|(_, row)| stands(row));
+    for (id, row) in standing.into_iter().chain(new) {
+        let why = if let Some(name) = names(row).find(|name| foreign.contains(*name)) {
             Some(format!("the tunnel has a rule for {name} that storex did not write"))
-        } else if let Some(name) = names().find(|name| wanted.contains_key(*name)) {
+        } else if let Some(name) = names(row).find(|name| wanted.contains_key(*name)) {
             Some(format!("another store leads {name} to itself"))
         } else {
             host.filter(|host| **host != row.host)
                 .map(|host| format!("direct routing serves one host, {host}, and the store runs on {}", row.host))
         };
-        match why {
-            Some(why) => {
-                refused.insert(id.clone(), why);
-            }
-            None => wanted.extend(row.rules.iter().filter_map(named)),
+        if let Some(why) = why {
+            refused.insert(id.clone(), ErrorRecord::from(&Error::new(Code::ForeignObject, why)));
+            continue;
         }
+        let mut rules = row.rules.clone();
+        if let Err(error) = limits.check(size.with(&rules)?)
+            && !stands(row)
+        {
+            refused.insert(id.clone(), ErrorRecord::from(&error));
+            rules.retain(|rule| rule.hostname.as_ref().is_some_and(|name| owned.contains(name)));
+        }
+        size = size.with(&rules)?;
+        wanted.extend(rules.iter().filter_map(named));
     }
-    (wanted, refused)
+    Ok((wanted, refused))
+}
+
+/// The document without the rules of stores.
+fn without_routes(document: &TunnelDocument, owned: &BTreeSet<String>) -> TunnelDocument {
+    TunnelDocument { ingress: with_routes(&document.ingress, owned, &Wanted::new()), rest: document.rest.clone() }
+}
+
+fn names(row: &RouteRow) -> impl Iterator<Item = &String> {
+    row.rules.iter().filter_map(|rule| rule.hostname.as_ref())
 }
 
 fn named(rule: &IngressRule) -> Option<(String, IngressRule)> {
@@ -364,11 +420,34 @@ mod tests {
             ("3".to_owned(), row("local", "c.com", 4003)),
             ("4".to_owned(), row("local", "a.com", 4004)),
         ]);
-        let (wanted, refused) = wanted(&rows, &[theirs], &BTreeSet::new());
+        let document = TunnelDocument { ingress: vec![theirs], ..TunnelDocument::default() };
+        let (wanted, refused) = wanted(&rows, &document, &BTreeSet::new(), TunnelLimits::default()).unwrap();
         assert_eq!(wanted.keys().collect::<Vec<_>>(), ["a.com"]);
         assert_eq!(refused.keys().collect::<Vec<_>>(), ["2", "3", "4"]);
-        assert!(
-            refused["2"].contains("one host") && refused["3"].contains("did not write") && refused["4"].contains("another store")
-        );
+        for (id, why) in [("2", "one host"), ("3", "did not write"), ("4", "another store")] {
+            assert!(refused[id].code == Code::ForeignObject && refused[id].message.contains(why), "{:?}", refused[id]);
+        }
+    }
+
+    #[test]
+    fn a_full_document_takes_no_more_rows_and_keeps_those_it_has() {
+        let last = IngressRule { hostname: None, service: "http_status:404".to_owned(), rest: serde_json::Map::new() };
+        let rows = BTreeMap::from([
+            ("1".to_owned(), row("local", "new.com", 4001)),
+            ("2".to_owned(), row("local", "old.com", 4002)),
+            ("3".to_owned(), row("local", "late.com", 4003)),
+        ]);
+        let document = TunnelDocument { ingress: vec![rows["2"].rules[0].clone(), last], ..TunnelDocument::default() };
+        let owned = BTreeSet::from(["old.com".to_owned()]);
+        // How many of the three rows have their rules when so many rules are allowed.
+        for (rules, kept) in [(1, vec!["old.com"]), (2, vec!["old.com"]), (3, vec!["new.com", "old.com"])] {
+            let limits = TunnelLimits { rules, ..TunnelLimits::default() };
+            let (wanted, refused) = wanted(&rows, &document, &owned, limits).unwrap();
+            assert_eq!(wanted.keys().collect::<Vec<_>>(), kept, "{rules} rules");
+            assert!(refused.values().all(|record| record.code == Code::TunnelFull), "{refused:?}");
+            assert_eq!(refused.len(), 3 - kept.len());
+        }
+        let limits = TunnelLimits { bytes: 10, ..TunnelLimits::default() };
+        assert_eq!(wanted(&rows, &document, &owned, limits).unwrap().0.len(), 1, "bytes count as rules do");
     }
 }

@@ -93,8 +93,12 @@ async fn rules_the_plan_does_not_have_are_not_attempted_and_the_store_is_made() 
         .with_rules(RulePhase::CustomFirewall, vec![rule("storex-a"), rule("storex-b")])
         .unwrap();
     let controller = controller(&world, policy, ZonePolicy::none()).await;
-    let (_, view) = created(&controller, Some("bluepeak-shop.com")).await;
+    let (id, view) = created(&controller, Some("bluepeak-shop.com")).await;
     assert_eq!(view.state, OperationState::Succeeded, "{view:?}");
+    let gaps = controller.get_store(&id).await.unwrap().unsupported_on_plan;
+    assert!(gaps.len() == 1 && gaps[0].reason.contains("the plan free"), "who looks at the store is told: {gaps:?}");
+    let listed = controller.list_stores(0, None).await.unwrap().stores;
+    assert_eq!(listed[0].unsupported_on_plan, gaps);
     let custom = world.edge.rules(&zone(&world), RulePhase::CustomFirewall).await.unwrap().expect("a list");
     assert_eq!(custom.rules.iter().map(|rule| rule.reference.as_str()).collect::<Vec<_>>(), ["storex-a", "storex-b"]);
     assert_eq!(world.edge.rules(&zone(&world), RulePhase::ManagedFirewall).await.unwrap(), None);

@@ -9,7 +9,7 @@ use storex_core::{
     Clock, Code, Controller, CreateStoreRequest, DomainProvider, DriftQuery, EffectCx, Epoch, Fence, Hostname, Lease, Page, Part,
     Query, ReconcileOptions, ReconcileReport, StoreHost, StoreId, StorePackage, StoreRepo, Symlinks, Table,
 };
-use storex_fakes::{Fault, FaultRule, MemoryClock, When, World};
+use storex_fakes::{Allowance, Fault, FaultRule, MemoryClock, Parts, When, World};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -112,6 +112,57 @@ async fn a_foreign_record_is_reported_and_never_touched() {
     assert_eq!((report.drift[0].state, report.drift[0].action), (DriftState::Foreign, DriftAction::Report));
     assert_eq!(report.drift[0].store_id.as_ref(), Some(&id));
     assert_eq!(world.domains.records(&zone.id), before);
+}
+
+/// A controller whose platform is ready for custom hostnames.
+async fn with_hostnames(world: &World) -> Controller {
+    let mut settings = world.settings();
+    settings.custom_hostnames = true;
+    let controller = world.start(Parts { settings, ..world.parts() }).await.unwrap().controller;
+    controller.ensure_platform("http://localhost:3000").await.unwrap();
+    controller
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fallback_origin_that_was_removed_or_changed_by_hand_is_listed_and_mended() {
+    let world = World::new().unwrap();
+    let controller = with_hostnames(&world).await;
+    let zone = world.domains.zones()[0].id.clone();
+    let origin = || world.domains.fallback_origin(&zone).map(|(origin, _)| origin.to_string());
+    assert_eq!(controller.drift(&DriftQuery::default()).await.unwrap().drift, [], "nothing has drifted");
+    let elsewhere: Hostname = "shops.storex.com".parse().unwrap();
+    for (hand, state) in [(None, DriftState::Missing), (Some(&elsewhere), DriftState::Differs)] {
+        world.domains.put_fallback_origin(&zone, hand);
+        let records = world.domains.records(&zone);
+        let report = reconcile(&controller, &all()).await;
+        let found: Vec<_> = report
+            .drift
+            .iter()
+            .map(|drift| (drift.store_id.clone(), drift.resource.as_str(), drift.state, drift.action))
+            .collect();
+        assert_eq!(found, [(None, "fallback_origin/fallback.storex.com", state, DriftAction::Repair)]);
+        assert_eq!(origin().as_deref(), Some("fallback.storex.com"));
+        assert_eq!(world.domains.records(&zone), records, "only where the custom hostnames go is changed");
+        assert_eq!(controller.drift(&DriftQuery::default()).await.unwrap().drift, []);
+    }
+    assert_eq!(world.judge(Allowance::default()).await, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fallback_origin_comes_back_after_the_record_it_needs() {
+    let world = World::new().unwrap();
+    let controller = with_hostnames(&world).await;
+    let zone = world.domains.zones()[0].id.clone();
+    world.domains.put_fallback_origin(&zone, None);
+    world.domains.edit_records(&zone, |records| records.retain(|record| record.name == "*.storex.com"));
+    let report = reconcile(&controller, &all()).await;
+    assert_eq!((report.drift.len(), report.operations.len()), (2, 1), "{report:#?}");
+    assert_eq!(controller.drift(&DriftQuery::default()).await.unwrap().drift, []);
+    // A platform that never had one has nothing to miss.
+    let plain = World::new().unwrap();
+    let controller = plain.ready_controller().await.unwrap();
+    assert_eq!(controller.drift(&DriftQuery::default()).await.unwrap().drift, []);
+    assert_eq!(plain.script.count("domains.fallback_origin"), 0);
 }
 
 #[tokio::test(start_paused = true)]

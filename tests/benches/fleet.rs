@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use storex_cloudflare::{CloudflareAccount, CloudflareClient};
-use storex_core::record::DomainRecord;
+use storex_core::record::{DomainRecord, Routing};
 use storex_core::{
     Clock, Controller, CreateStoreRequest, DomainStrategy, DriftQuery, Lookup, OperationId, PortRange, ReconcileOptions, Secret,
     Settings, SingleHost, Table,
@@ -36,6 +36,8 @@ const SHARE: usize = 50;
 const WINDOW: Duration = Duration::from_mins(5);
 /// Reads of a sweep that do not grow with the fleet: the primary zone's records, the wildcard, the tunnel and its document.
 const SWEEP: usize = 8;
+/// Stores of the fleet whose tunnel leads straight to them: each has a rule, and a document holds 1,000.
+const DIRECT: usize = 900;
 
 /// How stores get domains of their own, and what that costs at least.
 struct Strategy {
@@ -153,7 +155,7 @@ struct Fleet {
 }
 
 impl Fleet {
-    async fn new(strategy: DomainStrategy) -> Self {
+    async fn new(strategy: DomainStrategy, routing: Routing) -> Self {
         let clock = VirtualClock::new();
         let time = Arc::clone(&clock);
         let simulator = Simulator::builder().token("bench-0123456789").limits(Limits::published()).clock(move || time.now());
@@ -172,6 +174,7 @@ impl Fleet {
         // Hours pass in which nothing but a window of new zones is waited for: leases are not what is measured.
         settings.lease = Duration::from_hours(2);
         settings.domain_strategy = strategy;
+        settings.routing = routing;
         let stores = MemoryStores::new(Arc::<VirtualClock>::clone(&clock));
         let dns = MemoryResolver::new();
         let controller = Controller::builder()
@@ -308,6 +311,7 @@ async fn creates(fleet: &Fleet, strategy: &Strategy, stores: usize) -> usize {
         strategy.name,
         begun.elapsed()
     );
+    puts(&calls, fleet, from, "0 needed");
     row(
         "calls to create them",
         &calls.len().to_string(),
@@ -321,6 +325,35 @@ async fn creates(fleet: &Fleet, strategy: &Strategy, stores: usize) -> usize {
         activation(fleet, &requests, domains).await;
     }
     domains
+}
+
+/// Writes of the tunnel's document since then: all changes within a window are one.
+fn puts(calls: &[Call], fleet: &Fleet, from: Timestamp, floor: &str) -> usize {
+    let puts = calls.iter().filter(|call| call.method == "PUT" && call.path.ends_with("/configurations")).count();
+    let window = fleet.controller.settings().tunnel_window;
+    let lasted = fleet.clock.now().duration_since(from).unsigned_abs();
+    let most = usize::try_from(lasted.as_millis() / window.as_millis()).unwrap() + 1;
+    let bound = format!("≤ {most}");
+    row("PUTs, at most duration/window + 1", &puts.to_string(), floor, "", &bound, puts <= most);
+    puts
+}
+
+/// Creates and removes stores that have a rule each in the tunnel's document.
+async fn direct(stores: usize) {
+    let fleet = Fleet::new(DomainStrategy::Zone, Routing::Direct).await;
+    fleet.calls();
+    let from = fleet.clock.now();
+    let requests: Vec<CreateStoreRequest> = (0..stores).map(|number| request(number, None)).collect();
+    futures::stream::iter(&requests).map(|request| fleet.create(request)).buffer_unordered(GROUP).collect::<Vec<()>>().await;
+    println!("{stores} stores with a rule each, {GROUP} at a time");
+    let calls = fleet.calls();
+    let floor = format!("{} groups", stores.div_ceil(GROUP));
+    let written = puts(&calls, &fleet, from, &floor);
+    assert!(written > 0, "no rule was written");
+    let document = fleet.simulator.state().tunnels.remove(0).configuration.unwrap();
+    let rules = document.config["ingress"].as_array().unwrap().len();
+    row("rules in the document", &rules.to_string(), &format!("{stores} and the platform's 2"), "", "", rules == stores + 2);
+    refused_and_peak(&calls, "creating directly", BUDGET);
 }
 
 /// The calls that look at a hostname again: the first look at a name is part of making it.
@@ -402,11 +435,12 @@ async fn main() {
     let stores = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(STORES);
     println!("{:<46} {:>14} {:>34} {:>8} {:>10}", "figure", "measured", "floor of the same run", "ratio", "bound");
     for strategy in &STRATEGIES {
-        let fleet = Fleet::new(strategy.kind).await;
+        let fleet = Fleet::new(strategy.kind, Routing::Router).await;
         fleet.calls();
         let domains = creates(&fleet, strategy, stores).await;
         sweep(&fleet, strategy, domains).await;
         let list = if strategy.kind == DomainStrategy::CustomHostname { (strategy.pages)(domains) } else { 0 };
         pace(&fleet, list).await;
     }
+    direct(stores.min(DIRECT)).await;
 }

@@ -4,9 +4,12 @@
 
 use serde_json::json;
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::time::Duration;
 use storex_core::Code;
+use storex_core::record::Routing;
 use storex_server::up::{RoleName, UpOptions, serve};
-use storex_tests::installation::{Installation, directory, header, options};
+use storex_tests::installation::{Installation, directory, exchange, header, options};
 use storex_tests::process::living_in;
 
 fn body(username: &str) -> serde_json::Value {
@@ -24,7 +27,7 @@ fn operation(head: &str, answer: &serde_json::Value) -> String {
 fn is_rolled_back(core: &str, stores: u16, words: &str) {
     let dir = directory().unwrap();
     let mut options = options(dir.path(), core, stores).unwrap();
-    options.start_limit = std::time::Duration::from_secs(4);
+    options.start_limit = Duration::from_secs(4);
     let up = Installation::start(options).unwrap();
     let (_, head, answer) = up.api("POST", "/api/stores", Some(&body("doomed"))).unwrap();
     let view = up.rest(&operation(&head, &answer)).unwrap();
@@ -72,6 +75,61 @@ fn taken_ports_are_skipped_and_stores_are_back_after_a_restart() {
     assert_eq!(status, 202);
     assert_eq!(up.rest(&operation(&head, &answer)).unwrap()["state"], "succeeded");
     up.stop().unwrap();
+}
+
+/// The rules of the simulated tunnel's document, host name and service, asked of the simulator as of Cloudflare.
+fn rules(up: &Installation, dir: &Path) -> Vec<(String, String)> {
+    let token = std::fs::read_to_string(dir.join("data/simulator.token")).unwrap();
+    let get = |path: &str| -> serde_json::Value {
+        let head = format!("GET /client/v4{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+        let text = format!("{head}Authorization: Bearer {}\r\n\r\n", token.trim());
+        let (status, _, body) = exchange(up.ports.simulator, &text).unwrap();
+        assert_eq!(status, 200, "{path}: {body}");
+        serde_json::from_str::<serde_json::Value>(&body).unwrap()["result"].clone()
+    };
+    let tunnels = format!("/accounts/{}/cfd_tunnel", get("/zones")[0]["account"]["id"].as_str().unwrap());
+    let tunnel = get(&format!("{tunnels}?is_deleted=false"))[0]["id"].as_str().unwrap().to_owned();
+    let document = get(&format!("{tunnels}/{tunnel}/configurations"));
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let rules = document["config"]["ingress"].as_array().unwrap();
+    rules.iter().map(|rule| (text(&rule["hostname"]), text(&rule["service"]))).collect()
+}
+
+#[test]
+fn direct_routing_leads_a_store_s_names_straight_to_its_own_port_and_nowhere_once_it_is_gone() {
+    let dir = directory().unwrap();
+    let options = UpOptions { routing: Routing::Direct, ..options(dir.path(), "examples/store-core", 26_600).unwrap() };
+    let up = Installation::start(options).unwrap();
+    let router = format!("http://localhost:{}", up.ports.router);
+    let platform = [("*.storex.com".to_owned(), router), (String::new(), "http_status:404".to_owned())];
+    assert_eq!(rules(&up, dir.path()), platform);
+    let (status, head, answer) = up.api("POST", "/api/stores", Some(&body("bluepeak"))).unwrap();
+    assert_eq!(status, 201, "{answer:#}");
+    assert_eq!(up.rest(&operation(&head, &answer)).unwrap()["state"], "succeeded");
+
+    let names = ["bluepeak-shop.com", "bluepeak.storex.com"];
+    let all = rules(&up, dir.path());
+    let (stores, others) = all.split_at(2);
+    assert_eq!((stores.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), others), (names.to_vec(), &platform[..]));
+    for (name, service) in stores {
+        let port: u16 = service.strip_prefix("http://localhost:").unwrap().parse().unwrap();
+        assert!((26_600..26_620).contains(&port) && port != up.ports.router, "{service}");
+        let text = format!("GET /health HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n");
+        let (status, _, body) = exchange(port, &text).unwrap();
+        assert!(status == 200 && body.contains("bluepeak"), "{name}: {status} {body}");
+    }
+    let (status, _, ready) = up.api("GET", "/readyz", None).unwrap();
+    assert_eq!(
+        (status, &ready["tunnel"]["state"]),
+        (200, &json!("down")),
+        "no cloudflared runs here, and stores are made: {ready}"
+    );
+
+    let (_, head, answer) = up.api("DELETE", &format!("/api/stores/{}", answer["store_id"].as_str().unwrap()), None).unwrap();
+    assert_eq!(up.rest(&operation(&head, &answer)).unwrap()["state"], "succeeded");
+    assert_eq!(rules(&up, dir.path()), platform);
+    up.stop().unwrap();
+    assert_eq!(living_in(dir.path()), Vec::<u32>::new());
 }
 
 #[test]

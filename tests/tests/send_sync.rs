@@ -115,6 +115,7 @@ shared![
     storex_core::Error,
     storex_core::ErrorRecord,
     storex_core::Expected,
+    storex_core::FallbackOrigin,
     storex_core::Fence,
     storex_core::FilesFacts,
     storex_core::Grant,
@@ -149,6 +150,7 @@ shared![
     storex_core::Page,
     storex_core::Part,
     storex_core::PartFacts,
+    storex_core::PlanGap,
     storex_core::PlanView,
     storex_core::PlannedStep,
     storex_core::Port,
@@ -199,7 +201,10 @@ shared![
     storex_core::Ttl,
     storex_core::TunnelDocument,
     storex_core::TunnelFacts,
+    storex_core::TunnelHealth,
     storex_core::TunnelId,
+    storex_core::TunnelLimits,
+    storex_core::TunnelState,
     storex_core::TunnelView,
     storex_core::TxtText,
     storex_core::Username,
@@ -335,6 +340,7 @@ fn futures(
     spawned(controller.run_outbox());
     spawned(controller.run_recovery());
     spawned(controller.run_reconciler());
+    spawned(controller.run_tunnel_watch());
     spawned(operation.wait(Duration::ZERO));
     spawned(operation.success(Duration::ZERO));
     spawned(operation.cancel());

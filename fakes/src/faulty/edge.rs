@@ -5,9 +5,9 @@ use crate::fault::Head;
 use async_trait::async_trait;
 use storex_core::{
     CertificateChange, CertificateFacts, CertificateStatus, ConnectorFacts, ConnectorId, DomainCapabilities, DomainObject,
-    DomainProvider, EdgeLimits, EdgePolicies, EdgeSetting, EffectCx, Hostname, HostnameFacts, HostnameSpec, Lookup, OriginStatus,
-    PackId, RecordFacts, RecordSpec, Resolver, Result, RuleChange, RuleList, RulePhase, Secret, SettingFacts, TunnelDocument,
-    TunnelFacts, TunnelId, TunnelRoutes, ZoneFacts, ZoneId,
+    DomainProvider, EdgeLimits, EdgePolicies, EdgeSetting, EffectCx, FallbackOrigin, Hostname, HostnameFacts, HostnameSpec,
+    Lookup, OriginStatus, PackId, RecordFacts, RecordSpec, Resolver, Result, RuleChange, RuleList, RulePhase, Secret,
+    SettingFacts, TunnelDocument, TunnelFacts, TunnelId, TunnelRoutes, ZoneFacts, ZoneId,
 };
 
 #[async_trait]
@@ -59,6 +59,11 @@ impl DomainProvider for Faulty<dyn DomainProvider> {
         let again = again!(self, [cx, zone, origin], |inner| inner.ensure_fallback_origin(&cx, &zone, &origin));
         let head = Head::of("domains.ensure_fallback_origin", origin.as_str(), cx);
         self.line.effect(head, self.inner.ensure_fallback_origin(cx, zone, origin), &again).await
+    }
+
+    async fn fallback_origin(&self, zone: &ZoneId) -> Result<FallbackOrigin> {
+        let before = self.before.as_ref().map(|before| before.fallback_origin(zone));
+        self.line.read_stale("domains.fallback_origin", zone.as_str(), self.inner.fallback_origin(zone), before).await
     }
 
     async fn recheck(&self, cx: &EffectCx, object: &DomainObject) -> Result<()> {

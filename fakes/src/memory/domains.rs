@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use storex_core::{
-    CertificateStatus, Code, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, Hostname, HostnameFacts,
-    HostnameSpec, Mark, OriginStatus, RecordFacts, RecordId, RecordSpec, Result, ZoneFacts, ZoneId, ZoneStatus,
+    CertificateStatus, Code, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, FallbackOrigin, Hostname,
+    HostnameFacts, HostnameSpec, Mark, OriginStatus, RecordFacts, RecordId, RecordSpec, Result, ZoneFacts, ZoneId, ZoneStatus,
 };
 
 #[derive(Clone, Debug)]
@@ -377,6 +377,17 @@ impl DomainProvider for MemoryDomains {
         }
         state.remember();
         state.hostnames.ensure_origin(zone, origin)
+    }
+
+    async fn fallback_origin(&self, zone: &ZoneId) -> Result<FallbackOrigin> {
+        let mut state = self.state();
+        let origin = if self.past {
+            state.before.1.origin(zone)
+        } else {
+            state.zone(zone)?;
+            state.hostnames.origin(zone)
+        };
+        Ok(origin.map_or(FallbackOrigin::Unset, |(origin, _)| FallbackOrigin::Set(origin)))
     }
 
     async fn recheck(&self, _cx: &EffectCx, object: &DomainObject) -> Result<()> {

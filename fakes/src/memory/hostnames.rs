@@ -95,6 +95,11 @@ impl Hostnames {
         Ok(OriginStatus::Pending)
     }
 
+    pub(super) fn put_origin(&mut self, zone: &ZoneId, origin: Option<&Hostname>) {
+        self.origins.retain(|(known, ..)| known != zone);
+        self.origins.extend(origin.map(|origin| (zone.clone(), origin.clone(), OriginStatus::Active)));
+    }
+
     pub(super) fn remove_origin(&mut self, zone: &ZoneId, origin: &Hostname) {
         self.origins.retain(|(known, name, _)| known != zone || name != origin);
     }
@@ -109,6 +114,13 @@ impl MemoryDomains {
     /// Where the custom hostnames of the zone go.
     pub fn fallback_origin(&self, zone: &ZoneId) -> Option<(Hostname, OriginStatus)> {
         self.state().hostnames.origin(zone)
+    }
+
+    /// Lets the custom hostnames of the zone go to this name or nowhere, as somebody else would.
+    pub fn put_fallback_origin(&self, zone: &ZoneId, origin: Option<&Hostname>) {
+        let mut state = self.state();
+        state.remember();
+        state.hostnames.put_origin(zone, origin);
     }
 
     /// Changes a custom hostname, as its provider's state machines do.

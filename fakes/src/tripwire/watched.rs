@@ -7,9 +7,10 @@ use std::sync::Arc;
 use storex_core::{
     CertificateStatus, Claim, ClaimOutcome, Clock, ConnectorFacts, ConnectorId, DatabaseAdmin, DatabaseCapabilities,
     DatabaseFacts, DatabaseName, DatabaseUser, DatabaseUserFacts, Deployed, DomainCapabilities, DomainObject, DomainProvider,
-    EffectCx, Expected, Fence, Grant, HostFacts, Hostname, HostnameFacts, HostnameSpec, Lease, Nonce, OriginStatus, Page, Part,
-    PartFacts, Query, RecordFacts, RecordSpec, Result, Row, RowPage, RowWrite, Secret, SnapshotFacts, StoreHost, StoreId,
-    StorePackage, StoreRepo, Table, TunnelDocument, TunnelFacts, TunnelId, TunnelRoutes, Visit, Wakeups, ZoneFacts, ZoneId,
+    EffectCx, Expected, FallbackOrigin, Fence, Grant, HostFacts, Hostname, HostnameFacts, HostnameSpec, Lease, Nonce,
+    OriginStatus, Page, Part, PartFacts, Query, RecordFacts, RecordSpec, Result, Row, RowPage, RowWrite, Secret, SnapshotFacts,
+    StoreHost, StoreId, StorePackage, StoreRepo, Table, TunnelDocument, TunnelFacts, TunnelId, TunnelRoutes, Visit, Wakeups,
+    ZoneFacts, ZoneId,
 };
 
 /// A twin whose mutations are judged as they happen.
@@ -136,6 +137,10 @@ impl<T: DomainProvider> DomainProvider for Watched<T> {
         let status = self.inner.ensure_fallback_origin(cx, zone, origin).await?;
         self.wires.edge_changed("ensure_fallback_origin", cx);
         Ok(status)
+    }
+
+    async fn fallback_origin(&self, zone: &ZoneId) -> Result<FallbackOrigin> {
+        self.inner.fallback_origin(zone).await
     }
 
     async fn recheck(&self, cx: &EffectCx, object: &DomainObject) -> Result<()> {

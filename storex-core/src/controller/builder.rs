@@ -138,7 +138,12 @@ impl ControllerBuilder {
             hosts: self.hosts.ok_or_else(|| missing("hosts"))?,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             entropy,
-            tunnel_writer: Arc::new(TunnelWriter::new(holder.clone(), settings.lease, settings.tunnel_window)),
+            tunnel_writer: Arc::new(TunnelWriter::new(
+                holder.clone(),
+                settings.lease,
+                settings.tunnel_window,
+                settings.tunnel_limits,
+            )),
         };
         let notifier = self.notifier.ok_or_else(|| missing("a notifier"))?;
         let pace = Pace {
@@ -162,6 +167,7 @@ impl ControllerBuilder {
                 memory: Mutex::default(),
                 shadows: Mutex::default(),
                 hostnames: Mutex::default(),
+                seen_tunnel: Mutex::default(),
                 tasks: Mutex::default(),
             }),
         })

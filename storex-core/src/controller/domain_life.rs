@@ -76,6 +76,11 @@ pub(super) fn of_hostname(record: &DomainRecord, facts: &HostnameFacts) -> Verdi
         Some(CertificateStatus::PendingValidation) => Some(validation(facts, routing.as_ref())),
         Some(status) => Some(("cloudflare", issuing(status))),
     };
+    // An owner who has to do both is told both at once, the text first: so the certificate can be there before the name leads here.
+    let routing = match (routing, &certificate) {
+        (Some(("owner", what)), Some(("owner", text))) if *text != what => Some(("owner", format!("{text}; then {what}"))),
+        (routing, _) => routing,
+    };
     // Cloudflare gives up by itself: then only being asked makes it look again.
     let given_up = matches!(&facts.certificate, Some(CertificateStatus::Other(word)) if word.ends_with("timed_out"));
     let recheck = given_up || routing.is_some();
@@ -182,6 +187,10 @@ mod tests {
         text.validation = vec![ValidationRecord::Txt(proof)];
         let (who, what) = of_hostname(&record(), &text).certificate.unwrap();
         assert!(who == "owner" && what.ends_with("with the value tok"), "{what}");
+        text.routing = RoutingStatus::Pending;
+        let both = of_hostname(&record(), &text).routing.unwrap().1;
+        assert!(both.contains("TXT record") && both.contains("; then add the CNAME record"), "{both}");
+        text.routing = RoutingStatus::Active;
         text.certificate = None;
         assert_eq!(of_hostname(&record(), &text).certificate.unwrap().0, "operator");
     }

@@ -2,7 +2,7 @@
 
 use crate::policy::ZonePolicy;
 use crate::record::Routing;
-use crate::{DomainStrategy, HostId, Hostname, ValidationMethod};
+use crate::{DomainStrategy, HostId, Hostname, TunnelLimits, ValidationMethod};
 use std::time::Duration;
 
 /// Settings of a controller. Every limit has a default that fits production; tests use shorter ones.
@@ -17,6 +17,10 @@ pub struct Settings {
     pub routing: Routing,
     /// Shortest time between two writes of the tunnel's document where routing is direct; all changes within it are one write. Default 2 s.
     pub tunnel_window: Duration,
+    /// How large the tunnel's document may become where routing is direct. Default 1,000 rules and 256 KiB.
+    pub tunnel_limits: TunnelLimits,
+    /// Pause between two looks at the tunnel's connectors, each of two calls. Default 1 min, a hundredth of the edge's budget.
+    pub tunnel_look: Duration,
     /// Host new stores are placed on. Default `local`.
     pub host: HostId,
     /// How custom domains reach the tunnel when a request does not say. Default `zone`.
@@ -62,6 +66,8 @@ impl Settings {
             tunnel_name: "storex-main-tunnel".to_owned(),
             routing: Routing::Router,
             tunnel_window: Duration::from_secs(2),
+            tunnel_limits: TunnelLimits::default(),
+            tunnel_look: Duration::from_mins(1),
             host: HostId::local(),
             domain_strategy: DomainStrategy::Zone,
             custom_hostnames: false,

@@ -25,7 +25,7 @@ impl Controller {
     ///
     /// # Errors
     /// `username_taken`, `domain_taken`, `zone_exists`, `invalid_domain`, `platform_not_ready`; `foreign_object` when a record keeps the wildcard from
-    /// answering for the system name; when the operation fails before the answer, its error.
+    /// answering for the system name; `tunnel_full` when routing is direct and the tunnel's document has no room; when the operation fails before the answer, its error.
     ///
     /// # Cancellation
     /// Dropping the future leaves the operation begun or not begun; one that was begun goes on, at the latest with the next pass of
@@ -87,6 +87,10 @@ impl Controller {
             return Err(Error::new(Code::Unsupported, why).with("host", &settings.host));
         }
         self.check_shadow(&platform, &params.system).await?;
+        if let Some(tunnel) = &params.direct {
+            let (repo, rules) = (self.providers().repo.as_ref(), params.tunnel_rules(u16::MAX));
+            self.providers().tunnel_writer.check_room(repo, tunnel, &platform.ingress, &rules).await?;
+        }
         if candidates.ports.is_empty() {
             return Err(Error::new(Code::Exhausted, "no port of the host's range is free").with("host", &settings.host));
         }

@@ -73,8 +73,9 @@ impl Controller {
         let platform = self.platform().await?;
         let tunnel = &self.providers().tunnel;
         let (newest, _) = tunnel.load(&platform.tunnel.id).await?;
-        let mut connectors: Vec<ConnectorView> =
-            tunnel.connectors(&platform.tunnel.id).await?.into_iter().map(|facts| ConnectorView::of(facts, newest)).collect();
+        let facts = tunnel.connectors(&platform.tunnel.id).await?;
+        self.saw_tunnel(&facts, newest);
+        let mut connectors: Vec<ConnectorView> = facts.into_iter().map(|facts| ConnectorView::of(facts, newest)).collect();
         connectors.sort_by(|one, other| one.id.cmp(&other.id));
         Ok(TunnelView {
             status: "success".to_owned(),

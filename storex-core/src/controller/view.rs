@@ -1,6 +1,7 @@
 //! Stores as the outside sees them: the specification's keys, in its order. Ports and paths never appear.
 
-use crate::record::{DomainRecord, StoreDetails, StoreRecord, StoreState};
+use crate::record::{DomainRecord, Held, StoreDetails, StoreRecord, StoreState};
+use crate::resource::{PolicyApplied, ResourceKind};
 use crate::{Hostname, OperationId, StoreId, Username};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -86,12 +87,34 @@ pub struct StoreView {
     pub updated_at: Timestamp,
     /// The operation that changes or last changed it.
     pub operation: OperationId,
+    /// What storex wanted of the custom domain's zone and its Cloudflare plan does not let be; left out when there is nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsupported_on_plan: Vec<PlanGap>,
+}
+
+/// Something a zone's plan does not let be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanGap {
+    /// What: the name of a setting or of a phase of rules, or the reference of one rule.
+    pub part: String,
+    /// Why, in words.
+    pub reason: String,
+}
+
+impl PlanGap {
+    /// Of what a store has, as it was applied last. A document of another version that cannot be read tells nothing.
+    fn of(resources: &[Held]) -> Vec<Self> {
+        let policies = resources.iter().filter(|held| held.key.kind == ResourceKind::ZonePolicy);
+        let applied = policies.filter_map(|held| held.found.as_ref()?.read::<PolicyApplied>().ok());
+        applied.flat_map(|applied| applied.unsupported_on_plan).map(|(part, reason)| Self { part, reason }).collect()
+    }
 }
 
 impl StoreView {
     pub(crate) fn of(store: StoreRecord, domain: Option<&DomainRecord>) -> Self {
         let username = store.store_id.username().clone();
         let custom = store.domains.custom.is_some();
+        let unsupported_on_plan = PlanGap::of(&store.resources);
         Self {
             created: StoreCreated {
                 status: "success".to_owned(),
@@ -105,12 +128,13 @@ impl StoreView {
             created_at: whole_seconds(store.created_at),
             updated_at: whole_seconds(store.updated_at),
             operation: store.operation,
+            unsupported_on_plan,
         }
     }
 }
 
 /// The specification shows times in whole seconds.
-fn whole_seconds(at: Timestamp) -> Timestamp {
+pub(super) fn whole_seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 

@@ -96,6 +96,7 @@ codes! {
     LeaseExpired = "lease_expired", Unavailable, 503, 7, "A write came after the end of its lease", "Nothing to do: the lease is taken anew, or another controller carries on.";
     Exhausted = "exhausted", Conflict, 409, 5, "No free value is left to claim", "Widen the range named in the message.";
     Quota = "quota", Conflict, 409, 5, "A quota of the provider's plan is used up", "Do what the message says: remove what is not needed, or move to a larger plan.";
+    TunnelFull = "tunnel_full", Conflict, 409, 5, "The tunnel's document can hold no more rules", "Change to router routing, where a store needs no rule of its own, or delete stores.";
     PortBusy = "port_busy", Conflict, 409, 5, "A port is in use", "Stop the program that holds the port, or choose another one.";
     DirectoryBusy = "directory_busy", Conflict, 409, 5, "Another storex runs on this directory", "Stop it first, or choose another directory.";
     RateLimited = "rate_limited", RateLimited, 503, 7, "A dependency asked to slow down", "Nothing to do: storex retries at the time it was given.";

@@ -62,6 +62,9 @@ fn known_key(key: &str) -> &'static str {
         "epoch",
         "pid",
         "host",
+        "rules",
+        "bytes",
+        "limit",
     ];
     KEYS.iter().find(|known| **known == key).copied().unwrap_or("detail")
 }

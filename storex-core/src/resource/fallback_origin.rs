@@ -1,8 +1,8 @@
 //! Where custom hostnames go: a proxied name of the primary zone that leads to the tunnel. A zone has one of it at most.
 
-use super::{Attempt, Pending, Removal, Resource, Scene, Seen};
+use super::{Attempt, Audit, Pending, Removal, Resource, Scene, Seen};
 use crate::operation::Change;
-use crate::{Code, DomainObject, Error, Hostname, OriginStatus, Result, ZoneId};
+use crate::{Code, DomainObject, Error, FallbackOrigin, Hostname, Kind, OriginStatus, Result, ZoneId};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -14,6 +14,9 @@ pub struct FallbackOriginSpec {
     pub zone: ZoneId,
     /// The name.
     pub origin: Hostname,
+    /// Storex set it before: a zone has one at most, so another name there was set over ours, and gives way again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub made: bool,
 }
 
 /// Pause between two looks at one that is being set up.
@@ -37,6 +40,20 @@ impl Resource for FallbackOriginResource {
         Ok(Seen::Repeatable)
     }
 
+    async fn audit(&self, scene: &Scene, spec: &FallbackOriginSpec, _: Option<&OriginStatus>) -> Result<Audit> {
+        Ok(match scene.providers.domains.fallback_origin(&spec.zone).await {
+            // A zone that is gone is told of by itself.
+            Err(error) if error.kind() == Kind::NotFound => Audit::Unaudited,
+            Err(error) => return Err(error),
+            Ok(FallbackOrigin::Untold) => Audit::Unaudited,
+            Ok(FallbackOrigin::Unset) => Audit::Missing,
+            Ok(FallbackOrigin::Set(origin)) if origin == spec.origin => Audit::Intact,
+            Ok(FallbackOrigin::Set(origin)) => {
+                Audit::Differs(format!("custom hostnames of the zone go to {origin}, not to {}", spec.origin))
+            }
+        })
+    }
+
     async fn bring(&self, scene: &Scene, spec: &FallbackOriginSpec, from: Option<&FallbackOriginSpec>) -> Result<OriginStatus> {
         match self.attempt(scene, spec, from).await? {
             Attempt::Done(status) => Ok(status),
@@ -51,7 +68,7 @@ impl Resource for FallbackOriginResource {
         spec: &FallbackOriginSpec,
         _: Option<&FallbackOriginSpec>,
     ) -> Result<Attempt<OriginStatus>> {
-        match scene.providers.domains.ensure_fallback_origin(&scene.cx, &spec.zone, &spec.origin).await? {
+        match set(scene, spec).await? {
             OriginStatus::Active => Ok(Attempt::Done(OriginStatus::Active)),
             OriginStatus::Pending => Ok(Attempt::Pending(Pending {
                 who: "cloudflare".to_owned(),
@@ -76,4 +93,16 @@ impl Resource for FallbackOriginResource {
         scene.providers.domains.remove(&scene.cx, &object).await?;
         Ok(Removal::default())
     }
+}
+
+/// Sets it; what was set over ours is replaced.
+async fn set(scene: &Scene, spec: &FallbackOriginSpec) -> Result<OriginStatus> {
+    let (domains, cx) = (&scene.providers.domains, &scene.cx);
+    if spec.made
+        && let FallbackOrigin::Set(other) = domains.fallback_origin(&spec.zone).await?
+        && other != spec.origin
+    {
+        return domains.replace_fallback_origin(cx, &spec.zone, &other, &spec.origin).await;
+    }
+    domains.ensure_fallback_origin(cx, &spec.zone, &spec.origin).await
 }

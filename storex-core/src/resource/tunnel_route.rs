@@ -90,8 +90,8 @@ impl Resource for TunnelRouteResource {
             Err(error) => return Err(error),
         };
         let Round { version, refused, served } = round;
-        if let Some(why) = refused.get(&spec.store.to_string()) {
-            return Err(Error::new(Code::ForeignObject, why.clone()));
+        if let Some(refused) = refused.get(&spec.store.to_string()) {
+            return Err(refused.clone().into());
         }
         match served {
             Some(false) => {

@@ -25,6 +25,38 @@ pub enum ValidationMethod {
     Txt,
 }
 
+impl ValidationMethod {
+    /// Every method, the default first.
+    pub const ALL: [Self; 2] = [Self::Http, Self::Txt];
+
+    /// Stable text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Txt => "txt",
+        }
+    }
+}
+
+impl FromStr for ValidationMethod {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == text).ok_or_else(|| {
+            Error::new(
+                Code::InvalidField,
+                format!("a custom hostname is validated by {}", Self::ALL.map(Self::as_str).join(" or ")),
+            )
+        })
+    }
+}
+
+impl fmt::Display for ValidationMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A custom hostname to have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostnameSpec {
@@ -147,6 +179,18 @@ impl HostnameFacts {
     }
 }
 
+/// Where a zone's custom hostnames go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FallbackOrigin {
+    /// The provider does not tell.
+    Untold,
+    /// Nowhere.
+    Unset,
+    /// To this name of the zone.
+    Set(Hostname),
+}
+
 /// Whether a zone's custom hostnames have somewhere to go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -158,4 +202,19 @@ pub enum OriginStatus {
     Active,
     /// A status this version does not know, as the provider spelled it.
     Other(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_validation_method_is_read_as_it_is_written_and_no_other_is() {
+        for method in ValidationMethod::ALL {
+            assert_eq!(method.to_string().parse::<ValidationMethod>().unwrap(), method);
+            assert_eq!(serde_json::to_value(method).unwrap(), method.as_str());
+        }
+        let error = "email".parse::<ValidationMethod>().unwrap_err();
+        assert!(error.code() == Code::InvalidField && error.message().ends_with("http or txt"), "{error}");
+    }
 }

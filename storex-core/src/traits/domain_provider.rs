@@ -1,6 +1,6 @@
 //! Zones, DNS records and custom hostnames at the edge.
 
-use super::{CertificateStatus, HostnameFacts, HostnameId, HostnameSpec, OriginStatus};
+use super::{CertificateStatus, FallbackOrigin, HostnameFacts, HostnameId, HostnameSpec, OriginStatus};
 use crate::value::text_serde;
 use crate::{Code, EffectCx, Error, Hostname, RecordContent, RecordSpec, Result};
 use async_trait::async_trait;
@@ -228,6 +228,33 @@ pub trait DomainProvider: Debug + Send + Sync + 'static {
     /// `foreign_object` when they go somewhere else; `cloudflare_refused` when the name has no proxied record; else as
     /// [`DomainProvider::list_records`].
     async fn ensure_fallback_origin(&self, cx: &EffectCx, zone: &ZoneId, origin: &Hostname) -> Result<OriginStatus>;
+
+    /// Where custom hostnames of the zone go; untold by a provider that cannot say.
+    ///
+    /// # Errors
+    /// As [`DomainProvider::list_records`].
+    async fn fallback_origin(&self, _zone: &ZoneId) -> Result<FallbackOrigin> {
+        Ok(FallbackOrigin::Untold)
+    }
+
+    /// Makes `origin` the place custom hostnames of the zone go where they go to `other` now; else as [`DomainProvider::ensure_fallback_origin`].
+    ///
+    /// # Errors
+    /// `foreign_object` when they go to neither; else as [`DomainProvider::ensure_fallback_origin`].
+    async fn replace_fallback_origin(
+        &self,
+        cx: &EffectCx,
+        zone: &ZoneId,
+        other: &Hostname,
+        origin: &Hostname,
+    ) -> Result<OriginStatus> {
+        if self.fallback_origin(zone).await? != FallbackOrigin::Set(other.clone()) {
+            return self.ensure_fallback_origin(cx, zone, origin).await;
+        }
+        self.remove(cx, &DomainObject::FallbackOrigin { zone: zone.clone(), origin: other.clone() }).await?;
+        // They go nowhere meanwhile, so no error after this proves that nothing happened.
+        self.ensure_fallback_origin(cx, zone, origin).await.map_err(Error::into_unclear)
+    }
 
     /// Asks the provider to look at the registrar or the DNS of a zone or custom hostname now instead of when its own schedule says. Nothing of
     /// ours changes, so no intent goes before it. A provider that always looks in time has nothing to do.

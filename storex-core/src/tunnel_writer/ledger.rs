@@ -1,5 +1,6 @@
 //! What the writer remembers of the tunnel's document: which host names it has written, and a write whose end it has not seen.
 
+use super::size::Size;
 use crate::resource::Scene;
 use crate::{
     EntropyExt, Expected, Fence, IngressRule, Json, Nonce, Result, RowWrite, StoreRepo, Table, TunnelDocument, TunnelId,
@@ -13,6 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Ledger {
     /// Host names of the rules it wrote, or was about to write: those are storex's own, all others are somebody else's.
     pub(super) owned: BTreeSet<String>,
+    /// How large the document is without them, as it was last seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) others: Option<Size>,
     /// Newest version it has seen: a read that shows an older one lags behind.
     #[serde(default)]
     pub(super) version: u64,

@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
+use std::fmt;
 
 pub(super) const NAME: &str = "create_store";
 
@@ -71,6 +72,15 @@ pub(crate) struct DatabasePlan {
     pub(crate) address: DatabaseAddress,
     /// Password of its first user.
     pub(crate) password: Sealed,
+}
+
+impl CreateParams {
+    /// The rules of direct routing: one for each host name, straight to the store's port.
+    pub(crate) fn tunnel_rules(&self, port: impl fmt::Display) -> Vec<IngressRule> {
+        let service = format!("http://localhost:{port}");
+        let rule = |name: &Hostname| IngressRule { hostname: Some(name.to_string()), service: service.clone(), rest: Map::new() };
+        [&self.system].into_iter().chain(&self.domain).map(rule).collect()
+    }
 }
 
 /// What is chosen from while the store is made, each in the order of trying.
@@ -349,12 +359,9 @@ impl<'a> Known<'a> {
         Json::of(&ConnectivitySpec { host, store, names, path, database_user: None })
     }
 
-    /// A rule for each host name, straight to the store's port.
     fn tunnel_route(&self) -> Result<Json> {
         let tunnel = self.params.direct.clone().ok_or_else(|| missing("the tunnel"))?;
-        let service = format!("http://localhost:{}", self.port()?);
-        let rule = |name: &Hostname| IngressRule { hostname: Some(name.to_string()), service: service.clone(), rest: Map::new() };
-        let rules = [&self.params.system].into_iter().chain(&self.params.domain).map(rule).collect();
+        let rules = self.params.tunnel_rules(self.port()?);
         let row = RouteRow { tunnel, host: self.params.host.clone(), rules };
         Json::of(&TunnelRouteSpec { store: self.store_id()?, row })
     }

@@ -78,8 +78,12 @@ pub(crate) fn platform_resources(platform: &PlatformRecord) -> Result<Vec<Held>>
     ];
     if let Some(origin) = &platform.fallback {
         let records = fallback_records(&platform.primary_domain, &tunnel.id.dns_target())?;
-        let records = RecordsSpec { zone: platform.primary_zone.id.clone(), records };
-        resources.push(held(ResourceKey::new(ResourceKind::Records, origin), Json::of(&records)?, None, vec![tunnel_key]));
+        let zone = platform.primary_zone.id.clone();
+        let (records, records_key) =
+            (RecordsSpec { zone: zone.clone(), records }, ResourceKey::new(ResourceKind::Records, origin));
+        let set = FallbackOriginSpec { zone, origin: origin.clone(), made: true };
+        resources.push(held(records_key.clone(), Json::of(&records)?, None, vec![tunnel_key]));
+        resources.push(held(ResourceKey::new(ResourceKind::FallbackOrigin, origin), Json::of(&set)?, None, vec![records_key]));
     }
     resources.extend(zone_policy::held(&platform.policy, &platform.primary_domain)?);
     Ok(resources)
@@ -187,7 +191,8 @@ impl<'a> Known<'a> {
     }
 
     fn fallback(&self) -> Result<Json> {
-        Json::of(&FallbackOriginSpec { zone: self.zone()?.id, origin: self.params.primary_domain.below(FALLBACK)? })
+        let origin = self.params.primary_domain.below(FALLBACK)?;
+        Json::of(&FallbackOriginSpec { zone: self.zone()?.id, origin, made: false })
     }
 
     fn ingress(&self) -> Result<(Option<Json>, Json)> {

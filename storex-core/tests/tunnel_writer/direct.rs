@@ -6,7 +6,8 @@ use storex_core::operation::{OperationState, OperationView};
 use storex_core::record::Routing;
 use storex_core::resource::DriftState;
 use storex_core::{
-    Code, Controller, CreateStoreRequest, Drift, DriftQuery, IngressRule, ReconcileOptions, StoreId, TunnelId, TunnelRoutes,
+    Code, Controller, CreateStoreRequest, Drift, DriftQuery, IngressRule, ReconcileOptions, Settings, StoreId, TunnelId,
+    TunnelLimits, TunnelRoutes,
 };
 use storex_fakes::{Allowance, Parts, World};
 
@@ -15,8 +16,13 @@ const LONG: Duration = Duration::from_hours(1);
 
 /// A world whose platform routes like this.
 async fn routed(world: &World, routing: Routing) -> storex_core::Result<Controller> {
+    set(world, |settings| settings.routing = routing).await
+}
+
+/// A world whose platform stands with these settings.
+async fn set(world: &World, change: impl FnOnce(&mut Settings)) -> storex_core::Result<Controller> {
     let mut settings = world.settings();
-    settings.routing = routing;
+    change(&mut settings);
     let controller = world.start(Parts { settings, ..world.parts() }).await?.controller;
     controller.ensure_platform("http://localhost:3000").await.map(|()| controller)
 }
@@ -204,4 +210,81 @@ async fn the_plan_of_the_platform_says_its_calls_and_changes_nothing() {
     assert!(tasks.contains(&"Create tunnel") && tasks.contains(&"Configure tunnel ingress"), "{tasks:?}");
     assert!(plan.cloudflare_calls >= 6, "{plan:?}");
     assert_eq!((world.tunnels.tunnels().len(), world.stores.dump().len()), (0, 1), "only the installation's identity");
+}
+
+/// How the creation of a store that was begun ends, whether it failed before its answer or after.
+async fn outcome(controller: &Controller, name: &str) -> (OperationState, Option<Code>) {
+    let operation = match controller.create_store(&request(name)).await {
+        Ok((_, operation)) => operation.id().clone(),
+        Err(error) => error.context().find(|(key, _)| *key == "operation").unwrap().1.parse().unwrap(),
+    };
+    let view = controller.wait_operation(&operation, LONG).await.unwrap();
+    (view.state, view.error.map(|error| error.code))
+}
+
+/// A world whose tunnel holds so many rules at most.
+async fn limited(world: &World, rules: usize) -> Controller {
+    let limits = TunnelLimits { rules, ..TunnelLimits::default() };
+    set(world, |settings| (settings.routing, settings.tunnel_limits) = (Routing::Direct, limits)).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_the_full_document_has_no_room_for_is_refused_before_anything_is_written() {
+    let world = World::new().unwrap();
+    // The platform's two rules and two stores with two names each.
+    let controller = limited(&world, 6).await;
+    let (first, _) = create(&controller, "oceanbreeze").await;
+    assert_eq!(create(&controller, "bluepeak").await.1.state, OperationState::Succeeded);
+    let (documents, written) = (world.stores.dump(), world.script.count("tunnel.store"));
+    let planned = controller.plan_create(&request("seabreeze")).await.unwrap_err();
+    let asked = controller.create_store(&request("seabreeze")).await.unwrap_err();
+    for error in [planned, asked] {
+        assert_eq!(error.code(), Code::TunnelFull, "{error}");
+        for told in ["8 rules", "limit is 6", "--routing router"] {
+            assert!(error.message().contains(told), "{error}");
+        }
+    }
+    assert_eq!((world.stores.dump() == documents, world.script.count("tunnel.store")), (true, written));
+    assert_eq!(world.script.count("domains.create_zone"), 2, "no zone is made for what cannot be");
+
+    let deletion = controller.delete_store(&first).await.unwrap();
+    assert_eq!(controller.wait_operation(&deletion, LONG).await.unwrap().state, OperationState::Succeeded);
+    assert_eq!(create(&controller, "seabreeze").await.1.state, OperationState::Succeeded, "there is room again");
+    assert_eq!(world.judge(Allowance::default()).await, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_stores_at_once_that_fit_alone_one_is_made_and_the_other_leaves_nothing() {
+    let world = World::new().unwrap();
+    let controller = limited(&world, 4).await;
+    let (one, other) = tokio::join!(outcome(&controller, "oceanbreeze"), outcome(&controller, "bluepeak"));
+    let mut ended = vec![one, other];
+    ended.sort_by_key(|(state, _)| *state != OperationState::Succeeded);
+    assert_eq!(ended, [(OperationState::Succeeded, None), (OperationState::RolledBack, Some(Code::TunnelFull))]);
+    assert_eq!(rules(&world).len(), 4);
+    assert_eq!(world.judge(Allowance::default()).await, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn rules_of_others_count_and_a_store_keeps_its_own_when_they_fill_the_document() {
+    let world = World::new().unwrap();
+    let controller = limited(&world, 6).await;
+    let (store, _) = create(&controller, "oceanbreeze").await;
+    by_hand(&world, |rules| {
+        for number in 0..4 {
+            rules.insert(0, rule(json!({"hostname": format!("theirs{number}.com"), "service": "http://10.0.0.1:80"})));
+        }
+        rules.retain(|rule| rule.hostname.as_deref() != Some("oceanbreeze.storex.com"));
+    });
+    // Their rules were not seen yet when it is asked for; the round that would write its own sees them.
+    let ended = outcome(&controller, "bluepeak").await;
+    assert_eq!(ended, (OperationState::RolledBack, Some(Code::TunnelFull)));
+    let mended = controller.reconcile(&ReconcileOptions::of(DriftQuery::of_store(store.clone()))).await.unwrap();
+    for operation in &mended.operations {
+        assert_eq!(controller.wait_operation(operation, LONG).await.unwrap().state, OperationState::Succeeded);
+    }
+    assert_eq!(drift(&controller, &store).await, []);
+    let deletion = controller.delete_store(&store).await.unwrap();
+    assert_eq!(controller.wait_operation(&deletion, LONG).await.unwrap().state, OperationState::Succeeded);
+    assert_eq!(rules(&world).len(), 6, "theirs and the platform's");
 }

@@ -15,7 +15,7 @@ pub(crate) use db::{DbCheckArgs, DbCommand, DbCopyArgs};
 pub(crate) use dns::{DnsCommand, ExportArgs, ImportArgs, ScanArgs, ZoneArgs};
 pub(crate) use domains::DomainArgs;
 pub(crate) use drift::{DriftArgs, ReconcileArgs};
-pub(crate) use edge::{EdgeArgs, PurgeArgs, ReissueArgs, RotateArgs};
+pub(crate) use edge::{EdgeArgs, InsightArgs, PurgeArgs, ReissueArgs, RotateArgs};
 pub(crate) use operation::{ChangeOperationArgs, GetOperationArgs, OperationCommand};
 pub(crate) use plan::{PlanCommand, PlanCreateArgs, PlanDeleteArgs};
 pub(crate) use tunnel::{CheckTunnelArgs, ConnectorsArgs, ResetConnectorArgs, TunnelCommand, TunnelSettingsArgs, TunnelUnitArgs};
@@ -247,6 +247,8 @@ pub(crate) enum StoreCommand {
     Get(GetStoreArgs),
     /// Forget what the edge has cached of a store's hosts
     Purge(PurgeArgs),
+    /// Show what the edge counted of a store's hosts: requests, cache hits, errors, security events
+    Insight(InsightArgs),
     /// Get another certificate for a store's own domain
     ReissueCertificate(ReissueArgs),
     /// Give a store's database another password, with no request of the store refused

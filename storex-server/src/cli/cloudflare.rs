@@ -10,9 +10,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use storex_cloudflare::{
-    Capability, CapabilityState, CloudflareClient, PrimaryZone, TokenOwner, TokenReport, WildcardCertificate,
+    Capability, CapabilityState, CloudflareAccount, CloudflareClient, PrimaryZone, TokenOwner, TokenReport, WildcardCertificate,
 };
-use storex_core::{CertificateStatus, Clock, Code, Error, Hostname, Result, Secret, SystemClock};
+use storex_core::{
+    CertificateStatus, Clock, Code, Error, Hostname, Result, Secret, Settings, SystemClock, TunnelHealth, TunnelRoutes,
+    TunnelState,
+};
 
 const EDIT: &str = "Edit the token on https://dash.cloudflare.com/profile/api-tokens (an account's: Manage Account, Account API Tokens): add the permissions \
                     named above and choose all zones of the account as its resources.";
@@ -43,7 +46,8 @@ async fn check(args: CheckArgs, environment: &Environment, streams: &mut Streams
     let primary = primary(&args, environment)?;
     let client = client(&args, environment, Arc::clone(&clock))?;
     let report = TokenReport::probe(&client, &primary).await.map_err(|error| refused_token(&error))?;
-    let document = document(&report, &primary, clock.now());
+    let tunnel = SeenTunnel::look(&client, &report, &primary, clock.as_ref()).await;
+    let document = document(&report, &primary, &tunnel, clock.now());
     if let Some(warning) = document.get("warning").and_then(Value::as_str) {
         streams.note(&format!("warning: {warning}"));
     }
@@ -120,7 +124,61 @@ fn failure(report: &TokenReport, primary: &Hostname) -> Option<Problem> {
     Some(problem)
 }
 
-fn document(report: &TokenReport, primary: &Hostname, now: Timestamp) -> Value {
+/// The tunnel, as it is found by its name.
+struct SeenTunnel {
+    name: String,
+    state: Look,
+}
+
+enum Look {
+    /// It is not made yet.
+    Missing,
+    /// It could not be looked at.
+    Unknown,
+    Seen(TunnelHealth),
+}
+
+impl SeenTunnel {
+    /// Three reads. Why it cannot be looked at is told by the permissions.
+    async fn look(client: &CloudflareClient, report: &TokenReport, primary: &Hostname, clock: &dyn Clock) -> Self {
+        let name = Settings::new(primary.clone()).tunnel_name;
+        let Some(account) = report.account.clone() else { return Self { name, state: Look::Unknown } };
+        let tunnels = CloudflareAccount::new(client.clone(), account).tunnels();
+        let look = async {
+            let Some(facts) = tunnels.find(&name).await? else { return Ok(Look::Missing) };
+            let (newest, _) = tunnels.load(&facts.id).await?;
+            let connectors = tunnels.connectors(&facts.id).await?;
+            Ok::<_, Error>(Look::Seen(TunnelHealth::of(&connectors, newest, clock.now())))
+        };
+        let state = look.await.unwrap_or(Look::Unknown);
+        Self { name, state }
+    }
+
+    fn document(&self) -> Value {
+        match &self.state {
+            Look::Missing => json!({"name": self.name, "state": "missing"}),
+            Look::Unknown => json!({"name": self.name, "state": "unknown"}),
+            Look::Seen(TunnelHealth { state, connectors, connected, stale, .. }) => {
+                json!({"name": self.name, "state": state, "connectors": connectors, "connected": connected, "stale": stale})
+            }
+        }
+    }
+
+    /// What keeps visitors from stores, or soon may. A tunnel that is not made yet is made by the controller.
+    fn warning(&self) -> Option<String> {
+        let Look::Seen(health) = &self.state else { return None };
+        match health.state {
+            TunnelState::Healthy => None,
+            TunnelState::Down => Some(format!(
+                "no connector of the tunnel {} is connected, so no store is reached through it: start cloudflared with the tunnel's token",
+                self.name
+            )),
+            _ => Some(format!("the tunnel {} is {health}", self.name)),
+        }
+    }
+}
+
+fn document(report: &TokenReport, primary: &Hostname, tunnel: &SeenTunnel, now: Timestamp) -> Value {
     let token = report.token.as_ref();
     let owner = token.map(|token| if token.owner == TokenOwner::Account { "account" } else { "user" });
     let zone = match &report.primary_zone {
@@ -131,14 +189,15 @@ fn document(report: &TokenReport, primary: &Hostname, now: Timestamp) -> Value {
     };
     let ends = token.and_then(|token| token.ends_soon(now));
     let ends = ends.map(|left| format!("the token ends in {} days", left.as_secs() / DAY));
-    let warning =
-        ends.into_iter().chain(unserved(&report.wildcard_certificate, primary)).reduce(|one, other| format!("{one}; {other}"));
+    let warnings = ends.into_iter().chain(unserved(&report.wildcard_certificate, primary)).chain(tunnel.warning());
+    let warning = warnings.reduce(|one, other| format!("{one}; {other}"));
     let capabilities: Vec<Value> = report.capabilities.iter().map(capability).collect();
     json!({
         "token": {"owner": owner, "status": token.map(|token| token.status.to_string()), "expires_on": token.and_then(|token| token.expires_on)},
         "account": report.account.as_ref().map(ToString::to_string),
         "primary_zone": zone,
         "wildcard_ssl": {"name": format!("*.{primary}"), "state": report.wildcard_certificate.to_string()},
+        "tunnel": tunnel.document(),
         "capabilities": capabilities,
         "warning": warning,
     })
@@ -182,7 +241,14 @@ fn people(document: &Value) -> String {
     };
     let zone = format!("{}, {}", text("/primary_zone/name"), text("/primary_zone/state"));
     let certificate = format!("{}, {}", text("/wildcard_ssl/name"), text("/wildcard_ssl/state"));
-    let mut rows = vec![("token", token), ("account", text("/account")), ("zone", zone), ("certificate", certificate)];
+    let [name, state, connectors, connected, stale] =
+        ["name", "state", "connectors", "connected", "stale"].map(|key| text(&format!("/tunnel/{key}")));
+    let tunnel = match connectors.as_str() {
+        "" => format!("{name}, {state}"),
+        _ => format!("{name}, {state}, connectors {connectors}, connected {connected}, with an older configuration {stale}"),
+    };
+    let mut rows =
+        vec![("token", token), ("account", text("/account")), ("zone", zone), ("certificate", certificate), ("tunnel", tunnel)];
     for row in document.pointer("/capabilities").and_then(Value::as_array).into_iter().flatten() {
         let name = row.get("permission").and_then(Value::as_str).unwrap_or_default();
         let detail = show::text(row, "/detail");

@@ -1,6 +1,6 @@
-//! `storex store purge`, `reissue-certificate` and `rotate-password`.
+//! What is asked for one store: of the edge by `storex store purge`, `insight` and `reissue-certificate`, and of its database by `rotate-password`.
 
-use super::args::{PurgeArgs, ReissueArgs, RotateArgs};
+use super::args::{InsightArgs, PurgeArgs, ReissueArgs, RotateArgs};
 use super::connection::connect;
 use super::failure::Outcome;
 use super::follow::follow;
@@ -17,6 +17,13 @@ pub(super) async fn purge(args: &PurgeArgs, environment: &Environment, streams: 
     let hosts = answer.get("purged").and_then(Value::as_array).into_iter().flatten();
     let lines: Vec<String> = hosts.map(|host| show::text(host, "")).collect();
     streams.answer(&answer, || Ok(format!("{}\n", lines.join("\n"))))
+}
+
+pub(super) async fn insight(args: &InsightArgs, environment: &Environment, streams: &mut Streams) -> Outcome {
+    let client = connect(&args.connection, environment)?;
+    let path = format!("/api/stores/{}/insight?seconds={}", segment(&args.id), args.seconds);
+    let answer = client.get(&path).await?.body;
+    streams.answer(&answer, || Ok(show::insight(&answer)))
 }
 
 pub(super) async fn reissue(args: &ReissueArgs, environment: &Environment, streams: &mut Streams) -> Outcome {

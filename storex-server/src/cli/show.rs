@@ -60,7 +60,13 @@ pub(super) fn store(document: &Value) -> String {
         ("updated", "/updated_at"),
         ("operation", "/operation"),
     ];
-    pairs(&ROWS.map(|(name, pointer)| (name, text(document, pointer))))
+    let gap = |gap: &Value| format!("{}: {}", text(gap, "/part"), text(gap, "/reason"));
+    let gaps: Vec<String> = list(document, "unsupported_on_plan").iter().map(gap).collect();
+    let mut rows = ROWS.map(|(name, pointer)| (name, text(document, pointer))).to_vec();
+    if !gaps.is_empty() {
+        rows.push(("not on the zone's plan", gaps.join("\n")));
+    }
+    pairs(&rows)
 }
 
 /// A page of stores.
@@ -94,6 +100,22 @@ pub(super) fn drift(report: &Value) -> String {
     shown
 }
 
+/// What the edge counted of a store's hosts.
+pub(super) fn insight(view: &Value) -> String {
+    let mut shown = pairs(&[("from", text(view, "/from")), ("until", text(view, "/until"))]);
+    let columns = ["/host", "/requests", "/cached", "/client_errors", "/server_errors", "/bytes"];
+    let head = ["HOST", "REQUESTS", "FROM CACHE", "4XX", "5XX", "BYTES"];
+    shown.push_str(&table(&head, &cells(list(view, "hosts"), &columns)));
+    let events = list(view, "security_events");
+    if events.is_empty() {
+        shown.push_str(&paragraph(["no security events".to_owned()]));
+    } else {
+        let columns = ["/host", "/action", "/source", "/count"];
+        shown.push_str(&table(&["HOST", "SECURITY EVENT", "SOURCE", "COUNT"], &cells(events, &columns)));
+    }
+    shown
+}
+
 /// The steps of a plan in order, and what they cost.
 pub(super) fn plan(plan: &Value) -> String {
     let columns = ["/action", "/task", "/change", "/resource", "/cloudflare_calls", "/skipped"];
@@ -120,6 +142,17 @@ mod tests {
         });
         let expected = "store          a-12345\nsystem domain  a.storex.com\nconfiguration  configuring\nnameservers    ns1\n               ns2\n";
         assert_eq!(store(&document), expected);
+    }
+
+    #[test]
+    fn what_the_plan_does_not_let_be_is_shown_a_line_each_and_only_when_there_is_something() {
+        let gap = |part: &str| json!({ "part": part, "reason": "from Pro on" });
+        let shown = store(&json!({ "store_id": "a-12345", "unsupported_on_plan": [gap("waf"), gap("bots")] }));
+        assert_eq!(
+            shown,
+            "store                   a-12345\nnot on the zone's plan  waf: from Pro on\n                        bots: from Pro on\n"
+        );
+        assert_eq!(store(&json!({ "store_id": "a-12345" })).lines().count(), 1);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub(super) async fn run(command: StoreCommand, environment: &Environment, stream
         StoreCommand::List(args) => list(&args, environment, streams).await,
         StoreCommand::Get(args) => get(&args, environment, streams).await,
         StoreCommand::Purge(args) => edge::purge(&args, environment, streams).await,
+        StoreCommand::Insight(args) => edge::insight(&args, environment, streams).await,
         StoreCommand::ReissueCertificate(args) => edge::reissue(&args, environment, streams).await,
         StoreCommand::RotatePassword(args) => edge::rotate(&args, environment, streams).await,
         StoreCommand::Delete(args) => delete(&args, environment, streams).await,

@@ -6,20 +6,30 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
-use storex_core::{Code, Controller, Error};
+use storex_core::{Code, Controller, Error, TunnelHealth};
 
 /// `GET /healthz`: 200 as long as the server runs.
 pub(super) async fn alive() -> Response {
     Json(json!({ "status": "ok" })).into_response()
 }
 
-/// `GET /readyz`: 200 when stores can be made, else 503 with what is missing.
+/// That stores can be made.
+#[derive(Serialize)]
+struct Ready {
+    status: &'static str,
+    /// How the tunnel was connected when it was last looked at; left out before the first look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tunnel: Option<TunnelHealth>,
+}
+
+/// `GET /readyz`: 200 when stores can be made, else 503 with what is missing. A tunnel that is not connected is told and is no reason for 503: a load balancer
+/// that took the controller out for it would take away what an operator mends it with.
 pub(super) async fn ready(State(controller): State<Controller>) -> Result<Response, Refused> {
     let readiness = controller.readiness();
     if readiness.ready {
-        return Ok(Json(json!({ "status": "ready" })).into_response());
+        return Ok(Json(Ready { status: "ready", tunnel: controller.tunnel_health() }).into_response());
     }
     Err(Refused(Error::new(Code::PlatformNotReady, readiness.missing)))
 }

@@ -107,6 +107,7 @@ impl Role {
         // Its looks at the edge go behind whatever somebody waits for; what it mends runs in tasks of its own.
         self.keep(|controller| in_background(async move { controller.run_reconciler().await }));
         self.keep(|controller| in_background(async move { controller.run_domains().await }));
+        self.keep(|controller| in_background(async move { controller.run_tunnel_watch().await }));
         Ok(())
     }
 

@@ -4,7 +4,9 @@ use super::{Edge, EdgeOptions};
 use std::path::PathBuf;
 use std::time::Duration;
 use storex_core::record::Routing;
-use storex_core::{Code, DatabaseAddress, DomainStrategy, Error, Hostname, PortRange, Result, Secret, Settings};
+use storex_core::{
+    Code, DatabaseAddress, DomainStrategy, Error, Hostname, PortRange, Result, Secret, Settings, ValidationMethod,
+};
 
 /// Ports of the roles, all on 127.0.0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct DomainOptions {
     pub apex_proxying: bool,
     /// Uses zones the account has already.
     pub adopt_zones: bool,
+    /// How certificates of custom hostnames are validated. Default by a page.
+    pub validation: ValidationMethod,
 }
 
 /// Databases of stores.
@@ -85,6 +89,7 @@ impl UpOptions {
         settings.custom_hostnames = self.domains.custom_hostnames;
         settings.apex_proxying = self.domains.apex_proxying;
         settings.adopt_zones = self.domains.adopt_zones;
+        settings.hostname_validation = self.domains.validation;
         self.edge.applied(settings)
     }
 

@@ -51,6 +51,7 @@ async fn a_token_that_can_do_all_ends_with_0_and_shows_account_zone_and_permissi
         assert_eq!(document["account"], account.simulator.account().id);
         assert_eq!((&document["primary_zone"]["state"], &document["token"]["status"]), (&"active".into(), &"active".into()));
         assert_eq!(document["wildcard_ssl"], serde_json::json!({"name": "*.storex.com", "state": "active"}));
+        assert_eq!(document["tunnel"], serde_json::json!({"name": "storex-main-tunnel", "state": "missing"}));
         assert_eq!(document["token"]["owner"], if kind == TokenKind::User { "user" } else { "account" });
         for permission in ["Zone Write", "DNS Write", "Cloudflare Tunnel Write"] {
             assert_eq!(state_of(&document, permission), "granted", "{document}");
@@ -70,6 +71,7 @@ async fn a_missing_permission_ends_with_4_and_says_which_what_for_and_what_to_do
     assert!(detail.contains("DNS Write, Cloudflare Tunnel Write"), "{problem}");
     assert!(problem["next_step"].as_str().unwrap().contains("dash.cloudflare.com"), "{problem}");
     assert_eq!(state_of(&problem["context"], "DNS Write"), "missing");
+    assert_eq!(problem["context"]["tunnel"]["state"], "unknown", "it may not look at it");
     assert_eq!(state_of(&problem["context"], "Zone Write"), "granted");
     let people = account.check("").await;
     assert_eq!((people.exit, people.out.as_str()), (Some(4), ""));
@@ -141,6 +143,32 @@ async fn setup_says_its_plan_makes_the_platform_once_and_finds_it_the_next_time(
     let again = run(arguments("")).await;
     assert!(again.exit == Some(0) && again.out.contains("storex-main-tunnel"), "{} {}", again.out, again.err);
     assert_eq!(account.simulator.counts().mutating, before, "what stands is left as it is");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tunnel_without_connectors_or_with_stale_ones_is_warned_of_and_is_no_failure() {
+    let account = Account::new(|token| token).await;
+    let mut setup = account.arguments("");
+    "setup".clone_into(&mut setup[1]);
+    assert_eq!(run(setup).await.exit, Some(0));
+    let down = account.check("").await;
+    assert_eq!(down.exit, Some(0), "{}", down.err);
+    assert!(down.err.starts_with("warning: no connector of the tunnel storex-main-tunnel is connected"), "{}", down.err);
+    assert!(down.out.contains("storex-main-tunnel, down, connectors 0"), "{}", down.out);
+    let tunnel = account.simulator.state().tunnels[0].id.clone();
+    let connector = account.simulator.attach_connector(&tunnel).unwrap();
+    let healthy = account.check("--json").await.json();
+    let counted =
+        serde_json::json!({"name": "storex-main-tunnel", "state": "healthy", "connectors": 1, "connected": 1, "stale": 0});
+    assert_eq!((&healthy["tunnel"], &healthy["warning"]), (&counted, &Value::Null));
+    // It stays where it is while the rules follow the router.
+    account.simulator.stick_connector(&tunnel, &connector, true).unwrap();
+    let mut moved = account.arguments("--router-port 3001");
+    "setup".clone_into(&mut moved[1]);
+    assert_eq!(run(moved).await.exit, Some(0));
+    let stale = account.check("--json").await.json();
+    assert_eq!((&stale["tunnel"]["state"], &stale["tunnel"]["stale"]), (&"degraded".into(), &1.into()), "{stale}");
+    assert!(stale["warning"].as_str().unwrap().contains("with an older configuration 1"), "{stale}");
 }
 
 impl Account {

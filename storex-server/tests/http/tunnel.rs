@@ -32,6 +32,39 @@ async fn the_connectors_are_shown_and_one_of_them_is_reset() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn readiness_tells_how_the_tunnel_was_last_seen_and_neither_depends_on_it_nor_asks() {
+    let api = Api::new().await;
+    assert_eq!(api.get("/readyz").await.body, r#"{"status":"ready"}"#, "nobody has looked yet");
+    let watcher = api.controller.clone();
+    let watch = tokio::spawn(async move { watcher.run_tunnel_watch().await });
+    let minute = || tokio::time::sleep(std::time::Duration::from_secs(61));
+    let tunnel = api.world.tunnels.tunnels()[0].id.clone();
+    let ids = [api.world.tunnels.attach_connector(&tunnel).unwrap(), api.world.tunnels.attach_connector(&tunnel).unwrap()];
+    minute().await;
+    let healthy = api.get("/readyz").await.json();
+    assert_eq!(keys(&healthy["tunnel"]), ["state", "connectors", "connected", "stale", "seen_at", "age_seconds"], "{healthy}");
+    assert_eq!((&healthy["status"], &healthy["tunnel"]["state"]), (&json!("ready"), &json!("healthy")));
+
+    api.world.tunnels.limit_connections(&tunnel, &ids[0], 0).unwrap();
+    minute().await;
+    let degraded = api.get("/readyz").await;
+    let told = &degraded.json()["tunnel"];
+    assert_eq!((degraded.status.as_u16(), &told["state"]), (200, &json!("degraded")), "{}", degraded.body);
+    assert_eq!((&told["connectors"], &told["connected"]), (&json!(2), &json!(1)));
+
+    api.world.tunnels.detach_connectors(&tunnel).unwrap();
+    minute().await;
+    let down = api.get("/readyz").await;
+    assert_eq!((down.status.as_u16(), &down.json()["tunnel"]["state"]), (200, &json!("down")), "stores can be made all the same");
+    watch.abort();
+    let asked = api.world.script.history().len();
+    tokio::time::sleep(std::time::Duration::from_mins(9)).await;
+    let old = api.get("/readyz").await.json();
+    assert_eq!(api.world.script.history().len(), asked, "what was last seen is told, and how old it is");
+    assert!(old["tunnel"]["age_seconds"].as_u64() >= Some(540), "{old}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reset_that_makes_no_sense_is_refused() {
     let api = Api::new().await;
     let known = "/api/tunnel/connectors/99999999-9999-4999-9999-999999999999/reset";

@@ -29,7 +29,13 @@ fn counted(world: &World, method: &str, path: &str, body: Option<&Value>) -> (Ve
         (view["done"] == true).then_some(view)
     });
     assert_eq!(view["state"], "succeeded", "{view:#}");
-    (world.cloud.calls(), answer)
+    (world.cloud.calls().into_iter().filter(|call| !is_of_the_watch(call)).collect(), answer)
+}
+
+/// Whether the call is of the controller's own look at the tunnel's connectors, which comes by the minute and belongs to no operation: none of these has a
+/// rule of its own in the tunnel.
+fn is_of_the_watch(call: &str) -> bool {
+    call.starts_with("GET ") && (call.ends_with("/connections") || call.ends_with("/configurations"))
 }
 
 #[test]

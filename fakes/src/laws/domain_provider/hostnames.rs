@@ -6,7 +6,8 @@ use super::{
 };
 use futures::future::join_all;
 use storex_core::{
-    CertificateStatus, Hostname, HostnameFacts, HostnameId, HostnameSpec, OriginStatus, RoutingStatus, ValidationMethod, ZoneId,
+    CertificateStatus, FallbackOrigin, Hostname, HostnameFacts, HostnameId, HostnameSpec, OriginStatus, RoutingStatus,
+    ValidationMethod, ZoneId,
 };
 
 pub(super) fn laws() -> Vec<Law<dyn DomainProvider>> {
@@ -40,6 +41,12 @@ pub(super) fn laws() -> Vec<Law<dyn DomainProvider>> {
             list_is_whole
         ),
         law!("DP-94", "a zone that is gone lists no custom hostnames: it is refused", gone_zone_lists_none),
+        law!(
+            "DP-95",
+            "where custom hostnames go is told: nowhere before it is set and after it is removed, else there",
+            origin_told
+        ),
+        law!("DP-96", "a fallback origin is replaced when it is the one named, and no other is", origin_replaced),
     ]
 }
 
@@ -258,6 +265,48 @@ async fn origin_removed(domains: Subject) -> Verdict {
     refused(domains.ensure_fallback_origin(&cx(STORE)?, &zone.id, other).await, Code::ForeignObject)?;
     domains.remove(&cx(STORE)?, &removal(one)).await?;
     domains.ensure_fallback_origin(&cx(STORE)?, &zone.id, other).await?;
+    Ok(())
+}
+
+/// Custom hostnames of the zone must go there, as far as the provider can say.
+async fn must_go(domains: &Subject, zone: &ZoneId, wanted: FallbackOrigin) -> Verdict {
+    let told = domains.fallback_origin(zone).await?;
+    ensure(told == FallbackOrigin::Untold || told == wanted, || format!("{told:?}, not {wanted:?}"))
+}
+
+async fn origin_told(domains: Subject) -> Verdict {
+    let (zone, names) = zone_with(&domains, &["one", "other"]).await?;
+    must_go(&domains, &zone.id, FallbackOrigin::Unset).await?;
+    for origin in &names {
+        domains.ensure_fallback_origin(&cx(STORE)?, &zone.id, origin).await?;
+        must_go(&domains, &zone.id, FallbackOrigin::Set(origin.clone())).await?;
+        let removal = DomainObject::FallbackOrigin { zone: zone.id.clone(), origin: origin.clone() };
+        domains.remove(&cx(STORE)?, &removal).await?;
+        must_go(&domains, &zone.id, FallbackOrigin::Unset).await?;
+    }
+    domains.remove(&cx(STORE)?, &DomainObject::Zone(zone.id.clone())).await?;
+    match domains.fallback_origin(&zone.id).await {
+        Ok(FallbackOrigin::Untold) => Ok(()),
+        told => refused(told, Code::NotFound).map(|_| ()),
+    }
+}
+
+async fn origin_replaced(domains: Subject) -> Verdict {
+    let (zone, names) = zone_with(&domains, &["one", "other"]).await?;
+    let [one, other] = names.as_slice() else { return Err(Broken("two names".to_owned())) };
+    // Without a way to see it, it is ensured instead, and DP-89 holds.
+    if domains.fallback_origin(&zone.id).await? == FallbackOrigin::Untold {
+        return Ok(());
+    }
+    // Where nothing is set there is nothing to replace.
+    domains.replace_fallback_origin(&cx(STORE)?, &zone.id, other, one).await?;
+    must_go(&domains, &zone.id, FallbackOrigin::Set(one.clone())).await?;
+    refused(domains.replace_fallback_origin(&cx(STORE)?, &zone.id, other, other).await, Code::ForeignObject)?;
+    must_go(&domains, &zone.id, FallbackOrigin::Set(one.clone())).await?;
+    for _ in 0..2 {
+        domains.replace_fallback_origin(&cx(STORE)?, &zone.id, one, other).await?;
+        must_go(&domains, &zone.id, FallbackOrigin::Set(other.clone())).await?;
+    }
     Ok(())
 }
 

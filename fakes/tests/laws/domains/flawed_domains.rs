@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use storex_core::{
-    CertificateStatus, Code, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, Hostname, HostnameFacts,
-    HostnameSpec, OriginStatus, RecordFacts, RecordSpec, RecordType, Result, ZoneFacts, ZoneId, ZoneStatus,
+    CertificateStatus, Code, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, FallbackOrigin, Hostname,
+    HostnameFacts, HostnameSpec, OriginStatus, RecordFacts, RecordSpec, RecordType, Result, ZoneFacts, ZoneId, ZoneStatus,
 };
 use storex_fakes::MemoryDomains;
 
@@ -263,6 +263,10 @@ impl DomainProvider for FlawedDomains {
 
     async fn create_hostname(&self, cx: &EffectCx, zone: &ZoneId, spec: &HostnameSpec) -> Result<HostnameFacts> {
         self.inner.create_hostname(cx, zone, spec).await
+    }
+
+    async fn fallback_origin(&self, zone: &ZoneId) -> Result<FallbackOrigin> {
+        DomainProvider::fallback_origin(&self.inner, zone).await
     }
 
     async fn ensure_fallback_origin(&self, cx: &EffectCx, zone: &ZoneId, origin: &Hostname) -> Result<OriginStatus> {

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use storex_core::{
-    CertificateStatus, Code, DnsProof, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, Hostname,
-    HostnameFacts, HostnameId, HostnameSpec, OriginStatus, RecordFacts, RecordSpec, Result, RoutingStatus, ValidationMethod,
-    ZoneFacts, ZoneId,
+    CertificateStatus, Code, DnsProof, DomainCapabilities, DomainObject, DomainProvider, EffectCx, Error, FallbackOrigin,
+    Hostname, HostnameFacts, HostnameId, HostnameSpec, OriginStatus, RecordFacts, RecordSpec, Result, RoutingStatus,
+    ValidationMethod, ZoneFacts, ZoneId,
 };
 use storex_fakes::MemoryDomains;
 
@@ -26,7 +26,7 @@ flaws! {
     FindsWhatNobodyMade, FindsNothing, AnswersWhatExists, FindsInAnyZone, FindsByEnding, OneIdForAll, ActiveAtOnce, OneProofForAll, AcceptsAnyName,
     PagesOnly, KeepsRemoved, RemovesAll, AbsentIsAnError, OldIdAgain, CheckMakesAnew, ChecksNothing, GoneZoneIsEmpty, TakesOrigin,
     AcceptsBareOrigin, RemovesAnyOrigin, KeepsOrigin, RemovesTheZone, OriginOnce, CertificateAtOnce,
-    ListsAPage, ListsAllZones, ListsGoneZones,
+    ListsAPage, ListsAllZones, ListsGoneZones, ShowsNoOrigin, ReplacesAnyOrigin, ReplacesNoOrigin,
 }
 
 /// [`MemoryDomains`] with a flaw in its custom hostnames.
@@ -155,6 +155,28 @@ impl DomainProvider for FlawedHostnames {
             }
             other => other,
         }
+    }
+
+    async fn fallback_origin(&self, zone: &ZoneId) -> Result<FallbackOrigin> {
+        if self.has(Flaw::ShowsNoOrigin) {
+            return Ok(FallbackOrigin::Unset);
+        }
+        DomainProvider::fallback_origin(&self.inner, zone).await
+    }
+
+    async fn replace_fallback_origin(
+        &self,
+        cx: &EffectCx,
+        zone: &ZoneId,
+        other: &Hostname,
+        origin: &Hostname,
+    ) -> Result<OriginStatus> {
+        match self.flaw {
+            Flaw::ReplacesAnyOrigin => self.forget_origin(cx, zone).await?,
+            Flaw::ReplacesNoOrigin => return self.inner.ensure_fallback_origin(cx, zone, origin).await,
+            _ => {}
+        }
+        self.inner.replace_fallback_origin(cx, zone, other, origin).await
     }
 
     async fn recheck(&self, cx: &EffectCx, object: &DomainObject) -> Result<()> {

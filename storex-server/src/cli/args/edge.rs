@@ -36,6 +36,25 @@ pub(crate) struct PurgeArgs {
     pub(crate) connection: ConnectionArgs,
 }
 
+const INSIGHT_EXAMPLES: &str = "\
+Examples:
+  storex store insight oceanbreeze-12345
+  storex store insight oceanbreeze-12345 --seconds 86400 --json
+
+As far back and as long as the plan of the store's zone tells; the time that was counted is said.";
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = INSIGHT_EXAMPLES)]
+pub(crate) struct InsightArgs {
+    /// Identifier of the store, such as oceanbreeze-12345
+    pub(crate) id: String,
+    /// How far back, in seconds
+    #[arg(long, value_name = "N", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) seconds: u32,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+}
+
 const REISSUE_EXAMPLES: &str = "\
 Examples:
   storex store reissue-certificate oceanbreeze-12345 --wait
