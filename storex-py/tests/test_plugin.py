@@ -41,6 +41,28 @@ def test_a_users_test_of_20_lines_passes_in_under_100_ms(pytester: pytest.Pytest
     assert took < 1.0, ended.outlines
 
 
+def test_tests_with_sandboxes_run_side_by_side_in_processes_of_pytest_xdist(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest, storex
+
+        @pytest.mark.parametrize("number", range(8))
+        def test_makes_and_removes_a_store(storex_sandbox, number):
+            creation = storex_sandbox.stores.create(f"store-{number}", owner="J", email="j@example.org")
+            creation.wait(timeout=3600)
+            storex_sandbox.stores.delete(creation.store_id).wait(timeout=3600)
+
+        def test_fails_with_an_error_of_storex(storex_sandbox):
+            storex_sandbox.stores.create("Not_A_Name", owner="J", email="j@example.org")
+        """
+    )
+    ended = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n", "2", "-vv")
+    ended.assert_outcomes(passed=8, failed=1)
+    workers = {line.split("]")[0] for line in ended.outlines if line.startswith("[gw") and "PASSED" in line}
+    assert workers == {"[gw0", "[gw1"}
+    ended.stdout.fnmatch_lines(["*ValidationError: invalid_username*"])
+
+
 def test_what_is_left_behind_fails_the_test_unless_it_says_so(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
@@ -101,6 +123,15 @@ def test_virtual_time_passes_at_once_and_only_while_somebody_waits(storex_sandbo
     storex_sandbox.faults.clear()
     creation.wait(timeout=3600, on_event=lambda event: None)
     storex_sandbox.stores.delete(creation.store_id).wait(timeout=3600)
+
+
+def test_a_key_under_which_a_request_may_be_repeated_is_nothing_left_behind(storex_sandbox: Sandbox) -> None:
+    creation = storex_sandbox.stores.create("oceanbreeze", idempotency_key="signup-42", **OWNER)
+    creation.wait(timeout=3600)
+    assert storex_sandbox.left_behind() != [], "the control"
+    storex_sandbox.stores.delete(creation.store_id).wait(timeout=3600)
+    storex_sandbox.messages()
+    assert storex_sandbox.left_behind() == []
 
 
 def test_the_same_seed_gives_the_same_run_and_another_another() -> None:
