@@ -351,7 +351,7 @@ async fn direct(stores: usize) {
     let written = puts(&calls, &fleet, from, &floor);
     assert!(written > 0, "no rule was written");
     let document = fleet.simulator.state().tunnels.remove(0).configuration.unwrap();
-    let rules = document.config["ingress"].as_array().unwrap().len();
+    let rules = document.config.get("ingress").unwrap().as_array().unwrap().len();
     row("rules in the document", &rules.to_string(), &format!("{stores} and the platform's 2"), "", "", rules == stores + 2);
     refused_and_peak(&calls, "creating directly", BUDGET);
 }

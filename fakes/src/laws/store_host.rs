@@ -55,6 +55,7 @@ laws! {
     "SH-27" process_needs_files "A process without files and environment is refused.";
     "SH-28" routes_lead_home "A route to another store's port is refused.";
     "SH-29" process_matches_environment "A process is refused whose package has another environment than the one that stands.";
+    "SH-38" undone_by_apply_stays_undone "An apply that arrives after its own step was undone by applying the former value is refused and changes nothing.";
 }
 
 async fn applied_is_found(host: Host) -> Verdict {
@@ -253,6 +254,17 @@ async fn undone_stays_undone(host: Host) -> Verdict {
     refused(store.apply(1, Part::Files).await, Code::StaleEpoch)?;
     equal("found", &store.found().await?, &None)?;
     store.apply(2, Part::Files).await?;
+    Ok(store.clear().await?)
+}
+
+async fn undone_by_apply_stays_undone(host: Host) -> Verdict {
+    let store = Subject::new(&host).await?;
+    store.apply(1, Part::Environment).await?;
+    let before = host.apply(&store.cx(1, 2, true)?, &store.package, Part::Environment).await?;
+    let mut package = store.package.clone();
+    package.environment.insert("STORE_NAME".to_owned(), "another".into());
+    refused(host.apply(&store.cx(1, 2, false)?, &package, Part::Environment).await, Code::StaleEpoch)?;
+    equal("environment", &store.part(Part::Environment).await?.map(|part| part.digest), &Some(before.digest))?;
     Ok(store.clear().await?)
 }
 

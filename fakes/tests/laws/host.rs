@@ -90,6 +90,7 @@ enum Defect {
     SharesNames,
     SharesPorts,
     ForgetsUndo,
+    ForgetsUndoByApply,
     IgnoresDeadlines,
     KeepsTheFirstMark,
     TellsTooMuchLog,
@@ -97,7 +98,7 @@ enum Defect {
     StartsWithoutFiles,
 }
 
-const DEFECTS: [Defect; 24] = [
+const DEFECTS: [Defect; 25] = [
     Defect::ForgetsWhatItWasTold,
     Defect::KnowsEveryStore,
     Defect::ForgetsMarks,
@@ -117,6 +118,7 @@ const DEFECTS: [Defect; 24] = [
     Defect::SharesNames,
     Defect::SharesPorts,
     Defect::ForgetsUndo,
+    Defect::ForgetsUndoByApply,
     Defect::IgnoresDeadlines,
     Defect::KeepsTheFirstMark,
     Defect::TellsTooMuchLog,
@@ -227,7 +229,11 @@ impl StoreHost for Defective {
             }
             _ => {}
         }
-        Ok(self.seen(self.host.apply(&self.context(cx), &package, part).await?))
+        let mut cx = self.context(cx);
+        if self.has(Defect::ForgetsUndoByApply) {
+            cx.mark.effect = cx.mark.effect.as_str().replace('u', "v").parse().unwrap();
+        }
+        Ok(self.seen(self.host.apply(&cx, &package, part).await?))
     }
 
     async fn withdraw(&self, cx: &EffectCx, store: &StoreId, part: Part) -> Result<()> {
