@@ -77,7 +77,7 @@ impl Resource for TunnelRouteResource {
         &self,
         scene: &Scene,
         spec: &TunnelRouteSpec,
-        _: Option<&TunnelRouteSpec>,
+        from: Option<&TunnelRouteSpec>,
     ) -> Result<Attempt<TunnelRouteFacts>> {
         put_row(scene, spec).await?;
         let round = match scene.providers.tunnel_writer.sync(scene, &spec.row.tunnel).await {
@@ -91,6 +91,8 @@ impl Resource for TunnelRouteResource {
         };
         let Round { version, refused, served } = round;
         if let Some(refused) = refused.get(&spec.store.to_string()) {
+            // What is refused has no effect: a row that stayed would get its rules one day, whoever it belonged to.
+            take_back(scene, spec, from).await?;
             return Err(refused.clone().into());
         }
         match served {
@@ -103,10 +105,7 @@ impl Resource for TunnelRouteResource {
     }
 
     async fn remove(&self, scene: &Scene, spec: &TunnelRouteSpec, _: Option<&TunnelRouteFacts>) -> Result<Removal> {
-        let id = spec.store.to_string();
-        if let Some(row) = scene.providers.repo.get(Table::TunnelRoutes, &id).await? {
-            scene.providers.repo.delete(Table::TunnelRoutes, &id, row.version, scene.fence).await?;
-        }
+        remove_row(scene, spec).await?;
         match scene.providers.tunnel_writer.sync(scene, &spec.row.tunnel).await {
             Ok(Synced::Done(_)) => Ok(Removal::default()),
             Ok(Synced::Busy { what, pause }) => Err(Error::new(Code::Unavailable, what).retry_after(pause)),
@@ -118,6 +117,22 @@ impl Resource for TunnelRouteResource {
 
 fn waiting<T>(who: &str, what: String, pause: Duration) -> Attempt<T> {
     Attempt::Pending(Pending { who: who.to_owned(), what, pause, limit: LONGEST })
+}
+
+/// Brings the store's row back to what it was before.
+async fn take_back(scene: &Scene, spec: &TunnelRouteSpec, from: Option<&TunnelRouteSpec>) -> Result<()> {
+    match from {
+        Some(before) => put_row(scene, before).await,
+        None => remove_row(scene, spec).await,
+    }
+}
+
+async fn remove_row(scene: &Scene, spec: &TunnelRouteSpec) -> Result<()> {
+    let (repo, id) = (&scene.providers.repo, spec.store.to_string());
+    match repo.get(Table::TunnelRoutes, &id).await? {
+        Some(row) => repo.delete(Table::TunnelRoutes, &id, row.version, scene.fence).await,
+        None => Ok(()),
+    }
 }
 
 /// Puts the store's row. Its identifier is claimed, so nobody else writes it.

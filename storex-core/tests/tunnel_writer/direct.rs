@@ -6,7 +6,7 @@ use storex_core::operation::{OperationState, OperationView};
 use storex_core::record::Routing;
 use storex_core::resource::DriftState;
 use storex_core::{
-    Code, Controller, CreateStoreRequest, Drift, DriftQuery, IngressRule, ReconcileOptions, Settings, StoreId, TunnelId,
+    Code, Controller, CreateStoreRequest, Drift, DriftQuery, IngressRule, ReconcileOptions, Settings, StoreId, Table, TunnelId,
     TunnelLimits, TunnelRoutes,
 };
 use storex_fakes::{Allowance, Parts, World};
@@ -142,6 +142,7 @@ async fn a_rule_of_somebody_else_is_in_the_way_and_the_store_leaves_nothing() {
     assert_eq!(view.state, OperationState::RolledBack);
     let (_, other) = create(&controller, "bluepeak").await;
     assert_eq!(other.state, OperationState::Succeeded, "it keeps no other store from its rules");
+    assert_eq!(world.stores.rows(Table::TunnelRoutes).len(), 1, "the one that was refused asks for none any more");
     let left: Vec<_> = rules(&world).into_iter().filter(|(name, _)| !name.starts_with("bluepeak")).collect();
     assert_eq!(left, before);
 }
