@@ -73,7 +73,8 @@ mod tests {
     use super::*;
     use rustix::fs::{FileType, Mode};
     use std::fs;
-    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    use std::io::Write;
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 
     fn refusal(path: &Path) -> String {
         let error = ApiToken::load(path).expect_err("refused");
