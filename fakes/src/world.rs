@@ -199,7 +199,9 @@ impl World {
         }
         traces.extend(self.domains.hostnames().iter().map(|hostname| format!("hostname {}", hostname.name)));
         traces.extend(self.host.stores().iter().map(|store| format!("deployment {store}")));
-        traces.extend(self.stores.claims().iter().map(|claim| format!("claim {}/{}", claim.namespace, claim.name)));
+        // A key belongs to a request, which may be repeated for a day.
+        let claims = self.stores.claims().into_iter().filter(|claim| claim.namespace != "idempotency_key");
+        traces.extend(claims.map(|claim| format!("claim {}/{}", claim.namespace, claim.name)));
         let kept = |table: Table| !matches!(table, Table::Operations | Table::Platform);
         traces.extend(
             self.stores.dump().keys().filter(|(table, _)| kept(*table)).map(|(table, id)| format!("document {table}/{id}")),

@@ -17,7 +17,7 @@ mod turn;
 mod view;
 
 pub use doc::{Change, Direction, Idempotency, Intent, OperationDoc, Outcome, Proof, Step, StepState, Wait};
-pub(crate) use doc::{ENDED, OPEN};
+pub(crate) use doc::{ENDED, KEY, OPEN};
 pub(crate) use driver::{Driver, Pace};
 pub(crate) use journal::{Ears, Journal};
 pub use next::{Facts, Known, Move, next};

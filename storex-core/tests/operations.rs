@@ -185,6 +185,56 @@ async fn a_hundred_repetitions_make_one_store_and_get_one_answer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_did_not_get_the_answer_finds_the_operation_by_its_key_and_begins_nothing() {
+    let world = World::new().unwrap();
+    let controller = world.ready_controller().await.unwrap();
+    let key = |principal: &str| IdempotencyKey::new(principal, "order-1").unwrap();
+    assert_eq!(controller.find_operation(&key("operator")).await.unwrap_err().code(), Code::NotFound);
+    world.script.add(FaultRule::next("repo.claim", "username/", When::Before, Fault::Hold));
+    let asked = tokio::spawn({
+        let controller = controller.clone();
+        async move { controller.create_store_with(&request("oceanbreeze", None), &with_key("order-1")).await }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!asked.is_finished(), "the answer has not come");
+    asked.abort();
+    let found = controller.find_operation(&key("operator")).await.unwrap();
+    assert_eq!((found.kind.as_str(), found.done), ("create_store", false));
+    assert_eq!(controller.find_operation(&key("other")).await.unwrap_err().code(), Code::NotFound, "a key of somebody else");
+    world.script.clear();
+    assert_eq!(rest(&controller, &found.id).await.state, OperationState::Succeeded);
+    assert_eq!(count(&world, "create_store").await, 1);
+    // Once the key is forgotten it may begin another one: the latest counts.
+    tokio::time::sleep(DAY + Duration::from_mins(1)).await;
+    controller.forget().await.unwrap();
+    let second = controller.create_store_with(&request("mountainpeak", None), &with_key("order-1")).await.unwrap();
+    assert_eq!(controller.find_operation(&key("operator")).await.unwrap().id, *second.operation);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_is_begun_first_and_answered_second() {
+    let world = World::new().unwrap();
+    let controller = world.ready_controller().await.unwrap();
+    world.script.add(FaultRule::next("repo.claim", "username/", When::Before, Fault::Hold));
+    let begun = controller.begin_create(&request("oceanbreeze", None), &with_key("order-1")).await.unwrap();
+    assert!(!begun.replayed && !begun.operation.view().await.unwrap().done);
+    let answered = tokio::spawn({
+        let operation = begun.operation.clone();
+        async move { operation.created().await }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!answered.is_finished(), "the names are not claimed yet");
+    let again = controller.begin_create(&request("oceanbreeze", None), &with_key("order-1")).await.unwrap();
+    assert!(again.replayed && again.operation == begun.operation);
+    world.script.clear();
+    let created = answered.await.unwrap().unwrap();
+    assert_eq!(created, begun.operation.created().await.unwrap());
+    rest(&controller, &begun.operation).await;
+    let deleted = controller.delete_store(&created.store_id).await.unwrap();
+    assert_eq!(deleted.created().await.unwrap_err().code(), Code::Unsupported);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_repetition_after_a_crash_at_any_call_of_the_request_makes_one_store() {
     let mut crashes = 0;
     for place in 1.. {

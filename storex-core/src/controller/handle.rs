@@ -1,6 +1,6 @@
 //! Operations as handles: wait for one, watch it, cancel it. A handle holds nothing: dropping it changes nothing.
 
-use super::{Controller, OperationEvents};
+use super::{Controller, OperationEvents, StoreCreated};
 use crate::operation::{OperationState, OperationView};
 use crate::{Code, Error, OperationId, Result};
 use serde::{Serialize, Serializer};
@@ -89,6 +89,19 @@ impl OperationHandle {
             (false, _) => Error::new(Code::Timeout, format!("operation {} is still {:?}; it goes on", self.id, view.state)),
         };
         Err(error.with("operation", &self.id))
+    }
+
+    /// What a request to create a store is answered, once its names are claimed and, for a custom domain, the name servers are known or the time for
+    /// that is over. The operation is one that [`Controller::begin_create`] began.
+    ///
+    /// # Errors
+    /// The operation's own error when it fails before; `timeout` when the names are not claimed in time; `unsupported` when the operation creates no
+    /// store; else as [`Controller::get_operation`].
+    ///
+    /// # Cancellation
+    /// Dropping the future stops the waiting, never the operation.
+    pub async fn created(&self) -> Result<StoreCreated> {
+        self.controller.answer(&self.id).await
     }
 
     /// What becomes of the operation from now on: first where it is, then each change, at last how it ended. It may be asked for again at any

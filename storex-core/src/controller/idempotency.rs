@@ -1,14 +1,16 @@
 //! Requests that may be repeated: the same key attaches to the same operation.
 
 use super::{Controller, OperationHandle};
-use crate::operation::{Idempotency, OperationDoc};
-use crate::{Claim, ClaimOutcome, Code, EntropyExt, Error, Fence, Json, OperationId, Result};
+use crate::operation::{Idempotency, KEY, OperationDoc, OperationView};
+use crate::{Claim, ClaimOutcome, Code, EntropyExt, Error, Fence, Json, OperationId, Page, Query, Result, Table};
 use serde::Serialize;
 
 /// Namespace of the claims on keys.
 pub(super) const NAMESPACE: &str = "idempotency_key";
 /// Longest key, in characters.
 const LONGEST: usize = 255;
+/// Operations of one key that are looked at: a key may begin one a day, and they are forgotten after a month.
+const OF_ONE_KEY: usize = 1000;
 
 /// A key under which a request may be repeated: 1 to 255 visible ASCII characters, kept apart by who sends it.
 ///
@@ -40,9 +42,13 @@ impl IdempotencyKey {
 
     /// What an operation asked for by `request` under this key remembers.
     fn of(&self, flow: &str, request: &impl Serialize) -> Result<Idempotency> {
-        let name = digest(&[&self.principal, &self.key]);
         let fingerprint = digest(&[flow, Json::of(request)?.as_str()]);
-        Ok(Idempotency { name, fingerprint })
+        Ok(Idempotency { name: self.name(), fingerprint })
+    }
+
+    /// The key as operations remember it.
+    fn name(&self) -> String {
+        digest(&[&self.principal, &self.key])
     }
 }
 
@@ -84,6 +90,22 @@ pub(super) struct Reservation {
 }
 
 impl Controller {
+    /// The operation that a request of this key has begun, the latest of them: for whoever did not get the answer. Unlike a repetition of the request
+    /// this begins nothing.
+    ///
+    /// # Errors
+    /// `not_found` when none was begun, or it is forgotten; what the repo answers.
+    ///
+    /// # Cancellation
+    /// Reads only: safe to drop at any moment.
+    pub async fn find_operation(&self, key: &IdempotencyKey) -> Result<OperationView> {
+        let query = Query::equals(KEY, &key.name());
+        let rows = self.providers().repo.list(Table::Operations, &query, &Page::first(OF_ONE_KEY)).await?.rows;
+        // Identifiers ascend with time.
+        let row = rows.last().ok_or_else(|| Error::new(Code::NotFound, "no request of this key has begun an operation"))?;
+        Ok(OperationView::of(&row.body.read::<OperationDoc>()?, self.providers().clock.now()))
+    }
+
     /// Finds out which operation the request is about. A key is bound to its operation before the operation exists: whoever repeats the
     /// request after a crash in between begins that one.
     pub(super) async fn reserve(&self, flow: &str, request: &impl Serialize, options: &RequestOptions) -> Result<Reservation> {

@@ -12,6 +12,8 @@ use crate::{
     Code, DomainStrategy, EntropyExt, Error, Hostname, Json, OperationId, Page, Query, Result, StoreDigits, StoreId, Table,
 };
 
+/// The flow that makes a store.
+const CREATE: &str = "create_store";
 /// Store numbers tried for a new store: digits, and how many of that width.
 const DIGITS_TRIED: [(u32, usize); 4] = [(5, 1), (6, 2), (7, 4), (9, 8)];
 /// Most stores on one page.
@@ -47,17 +49,30 @@ impl Controller {
         request: &CreateStoreRequest,
         options: &RequestOptions,
     ) -> Result<Accepted<StoreCreated>> {
+        let Accepted { operation, replayed, .. } = self.begin_create(request, options).await?;
+        let answer = operation.created().await?;
+        Ok(Accepted { answer, operation, replayed })
+    }
+
+    /// The first half of [`Controller::create_store_with`]: answers as soon as the operation is durable, so that whoever stops waiting for the
+    /// other half, [`OperationHandle::created`], knows its id.
+    ///
+    /// # Errors
+    /// As [`Controller::create_store_with`], except for what the operation comes to.
+    ///
+    /// # Cancellation
+    /// As [`Controller::create_store`].
+    pub async fn begin_create(&self, request: &CreateStoreRequest, options: &RequestOptions) -> Result<Accepted<()>> {
         self.check_domain(request)?;
-        let reserved = self.reserve("create_store", request, options).await?;
+        let reserved = self.reserve(CREATE, request, options).await?;
         let operation = reserved.id.clone();
         let mut replayed = reserved.begun;
         if !reserved.begun {
             let (params, steps) = self.plan_of_create(request).await?;
-            let doc = self.document("create_store", params.username.as_str(), Json::of(&params)?, steps)?;
+            let doc = self.document(CREATE, params.username.as_str(), Json::of(&params)?, steps)?;
             replayed = !self.begin(reserved, doc).await?;
         }
-        let answer = self.answer(&operation).await?;
-        Ok(Accepted { answer, operation: OperationHandle::new(self.clone(), operation), replayed })
+        Ok(Accepted { answer: (), operation: OperationHandle::new(self.clone(), operation), replayed })
     }
 
     /// What a store is created from, and the steps.
@@ -163,9 +178,13 @@ impl Controller {
     }
 
     /// Waits until the answer can be given and gives it.
-    async fn answer(&self, id: &OperationId) -> Result<StoreCreated> {
+    pub(super) async fn answer(&self, id: &OperationId) -> Result<StoreCreated> {
         let limit = self.settings().answer_limit;
-        let params: CreateParams = self.operation(id).await?.0.params.read()?;
+        let (doc, _) = self.operation(id).await?;
+        if doc.flow != CREATE {
+            return Err(Error::new(Code::Unsupported, format!("operation {id} creates no store")).with("operation", id));
+        }
+        let params: CreateParams = doc.params.read()?;
         let known = |doc: &OperationDoc| claimed(doc) && params.domain.as_ref().is_none_or(|name| recorded(doc, name));
         // The name servers may not be known in time: then they are left out.
         let doc = self.watch(id, limit, |doc| doc.error.is_some() || known(doc)).await?;

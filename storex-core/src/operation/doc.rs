@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 /// Name of the index that lists operations not at rest.
 pub(crate) const OPEN: &str = "open";
+/// Name of the index that lists the operations of a key under which a request may be repeated.
+pub(crate) const KEY: &str = "key";
 /// Name of the index that lists the operations that have, or wait for, a turn.
 pub(super) const TURN: &str = "turn";
 /// Name of the index that lists finished operations by the time they ended.
@@ -286,6 +288,9 @@ impl OperationDoc {
         }
         if let Some(turn) = self.turn.as_ref().filter(|_| !self.is_over()) {
             indexes.insert(TURN.to_owned(), turn.clone());
+        }
+        if let Some(key) = &self.idempotency {
+            indexes.insert(KEY.to_owned(), key.name.clone());
         }
         indexes
     }
