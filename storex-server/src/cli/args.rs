@@ -16,7 +16,7 @@ pub(crate) use dns::{DnsCommand, ExportArgs, ImportArgs, ScanArgs, ZoneArgs};
 pub(crate) use domains::DomainArgs;
 pub(crate) use drift::{DriftArgs, ReconcileArgs};
 pub(crate) use edge::{EdgeArgs, PurgeArgs, ReissueArgs};
-pub(crate) use operation::{ChangeOperationArgs, GetOperationArgs, OperationCommand};
+pub(crate) use operation::{ChangeOperationArgs, FindOperationArgs, GetOperationArgs, OperationCommand};
 pub(crate) use plan::{PlanCommand, PlanCreateArgs, PlanDeleteArgs};
 pub(crate) use tunnel::{CheckTunnelArgs, ConnectorsArgs, ResetConnectorArgs, TunnelCommand, TunnelSettingsArgs, TunnelUnitArgs};
 

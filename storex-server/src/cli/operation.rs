@@ -1,6 +1,6 @@
 //! `storex operation`.
 
-use super::args::{ChangeOperationArgs, GetOperationArgs, OperationCommand};
+use super::args::{ChangeOperationArgs, FindOperationArgs, GetOperationArgs, OperationCommand};
 use super::connection::connect;
 use super::failure::Outcome;
 use super::follow::{follow, view};
@@ -16,6 +16,7 @@ const ROLLED_BACK: &str = "rolled_back";
 pub(super) async fn run(command: OperationCommand, environment: &Environment, streams: &mut Streams) -> Outcome {
     match command {
         OperationCommand::Get(args) => get(args, environment, streams).await,
+        OperationCommand::Find(args) => find(args, environment, streams).await,
         OperationCommand::Cancel(args) => cancel(args, environment, streams).await,
         OperationCommand::Retry(args) => retry(args, environment, streams).await,
     }
@@ -28,6 +29,15 @@ async fn get(args: GetOperationArgs, environment: &Environment, streams: &mut St
     } else {
         client.get(&format!("/api/operations/{}", segment(&args.id))).await?.body
     };
+    streams.answer(&document, || Ok(tree(&view(&document)?)))
+}
+
+async fn find(args: FindOperationArgs, environment: &Environment, streams: &mut Streams) -> Outcome {
+    let client = connect(&args.connection, environment)?;
+    let mut document = client.get(&format!("/api/operations?idempotency_key={}", segment(&args.key))).await?.body;
+    if args.wait.wait {
+        document = follow(&client, view(&document)?.id.as_str(), &args.wait, streams).await?;
+    }
     streams.answer(&document, || Ok(tree(&view(&document)?)))
 }
 

@@ -25,6 +25,15 @@ pub(super) fn options(headers: &HeaderMap, principal: Option<Extension<Principal
     Ok(RequestOptions::with_key(IdempotencyKey::new(principal.as_str(), &key)?))
 }
 
+/// The key of this principal, as a parameter of the query names it.
+///
+/// # Errors
+/// `invalid_field` with the parameter as pointer for a key that cannot be used.
+pub(super) fn key(text: &str, principal: Option<Extension<Principal>>) -> Result<IdempotencyKey> {
+    let Extension(principal) = principal.unwrap_or_default();
+    IdempotencyKey::new(principal.as_str(), text).map_err(|error| error.pointer("/idempotency_key"))
+}
+
 /// The header that tells a repetition from the first request.
 pub(super) fn replayed(replayed: bool) -> AppendHeaders<Option<(&'static str, &'static str)>> {
     AppendHeaders(replayed.then_some(("idempotency-replayed", "true")))

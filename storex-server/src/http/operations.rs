@@ -1,18 +1,22 @@
-//! `/api/operations/{id}`: an operation as it is, or once it is at rest; cancelling it and trying it again.
+//! `/api/operations`: an operation as it is, or once it is at rest; the one a key has begun; cancelling it and trying it again.
 
+use super::auth::Principal;
 use super::detached::detached;
+use super::idempotency::key;
 use super::query::{Pairs, Parameters};
 use super::{Named, Refused, absent};
-use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use std::time::Duration;
 use storex_core::{Code, Controller, Error, OperationId, Result};
 
 /// Longest time a request waits for an operation, in seconds.
 const LONGEST_WAIT: u32 = 60;
+/// The parameter that names a key.
+const KEY: &str = "idempotency_key";
 
 /// `GET /api/operations/{id}`; with `?wait=SECONDS` once it is at rest or the time is over, more than 60 meaning 60.
 pub(super) async fn show(
@@ -27,6 +31,21 @@ pub(super) async fn show(
         seconds => controller.wait_operation(&id, Duration::from_secs(seconds.into())).await,
     };
     Ok(Json(view.map_err(hide)?).into_response())
+}
+
+/// `GET /api/operations?idempotency_key=KEY`: the operation that a request of this key has begun, for whoever did not get its answer.
+pub(super) async fn find(
+    State(controller): State<Controller>,
+    pairs: Pairs,
+    principal: Option<Extension<Principal>>,
+) -> Result<Response, Refused> {
+    let parameters = Parameters::read(pairs, &[KEY])?;
+    let text = parameters.text(KEY).ok_or_else(|| {
+        let why = "operations are found by the Idempotency-Key of the request that began them: name it as idempotency_key";
+        Error::new(Code::MissingField, why).pointer(format!("/{KEY}"))
+    })?;
+    let view = controller.find_operation(&key(text, principal)?).await.map_err(hide)?;
+    Ok(Json(view).into_response())
 }
 
 /// `POST /api/operations/{id}/cancel`: 202, the operation turns back by itself.

@@ -67,6 +67,7 @@ pub const ROUTES: &[Route] = &[
         handlers: || post(edge::reissue),
     },
     Route { path: "/api/stores/{id}/insight", methods: &["GET"], open: false, limit: USUAL, handlers: || get(edge::insight) },
+    Route { path: "/api/operations", methods: &["GET"], open: false, limit: USUAL, handlers: || get(operations::find) },
     Route { path: "/api/operations/{id}", methods: &["GET"], open: false, limit: LONG_POLL, handlers: || get(operations::show) },
     Route {
         path: "/api/operations/{id}/cancel",

@@ -110,7 +110,7 @@ async fn a_reader_that_is_gone_ends_the_command_quietly() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn help_shows_examples_and_usage_errors_end_with_2() {
-    const COMMANDS: &str = ",up,store create,store list,store get,store delete,operation get,operation cancel,operation retry,plan create,plan delete,drift,reconcile";
+    const COMMANDS: &str = ",up,store create,store list,store get,store delete,operation get,operation find,operation cancel,operation retry,plan create,plan delete,drift,reconcile";
     for command in COMMANDS.split(',') {
         let help = run(words(&format!("{command} --help"))).await;
         assert_eq!(help.exit, Some(0));

@@ -150,6 +150,15 @@ async fn a_command_repeated_under_a_key_is_done_once() {
     assert_eq!((first.exit, &first.out), (Some(0), &again.out), "{}", first.err);
     let said = served.run(&format!("{create} --wait")).await;
     assert!(said.exit == Some(0) && said.err.contains("the key was used before"), "{}", said.err);
+    let found = served.run("operation find order-4711 --wait --json").await;
+    let store = served.run(&format!("store get {} --json", first.json()["store_id"].as_str().unwrap())).await.json();
+    assert_eq!(
+        (found.exit, &found.json()["id"], &found.json()["done"]),
+        (Some(0), &store["operation"], &json!(true)),
+        "{}",
+        found.err
+    );
+    served.run("operation find order-4713 --json").await.failed(3, "not_found");
     let other = served.run(&format!("store create other {OWNER} --idempotency-key order-4711 --json")).await;
     assert_eq!(other.failed(6, "idempotency_key_reused")["pointer"], "/Idempotency-Key");
 

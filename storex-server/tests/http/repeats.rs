@@ -94,3 +94,17 @@ async fn two_keys_and_keys_that_cannot_be_used_are_422_and_nothing_is_begun() {
     assert_eq!(api.world.store_traces(), Vec::<String>::new());
     assert_eq!(create(&api, &[&long[..255]], "oceanbreeze").await.status, 201, "the control");
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_did_not_get_the_answer_finds_the_operation_by_its_key() {
+    let api = Api::new().await;
+    let path = "/api/operations?idempotency_key=order-4711";
+    api.get(path).await.problem(404, "not_found");
+    let first = create(&api, &[b"order-4711"], "oceanbreeze").await;
+    let found = api.get(path).await;
+    assert_eq!((found.status.as_u16(), found.json()["kind"].as_str()), (200, Some("create_store")));
+    assert_eq!(format!("/api/operations/{}", found.json()["id"].as_str().unwrap()), first.header("operation-location"));
+    assert_eq!(found.json(), api.get(&first.header("operation-location")).await.json());
+    api.get("/api/operations?idempotency_key=order-4712").await.problem(404, "not_found");
+    assert_eq!(stores(&api).await, 1, "looking begins nothing");
+}

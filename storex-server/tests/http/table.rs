@@ -55,6 +55,7 @@ async fn send(api: &Api, case: &Value, document: Option<&Value>) -> Answer {
         "delete" => (Method::DELETE, format!("/api/stores/{id}")),
         "plan_delete" => (Method::DELETE, format!("/api/stores/{id}?dry_run=true")),
         "get_operation" => (Method::GET, format!("/api/operations/{id}")),
+        "find" => (Method::GET, "/api/operations".to_owned()),
         verb @ ("cancel" | "retry") => (Method::POST, format!("/api/operations/{id}/{verb}")),
         "drift" => (Method::GET, "/api/drift".to_owned()),
         "reconcile" => (Method::POST, "/api/reconcile".to_owned()),
