@@ -71,7 +71,9 @@ types() {
   grep -E 'completeness score' "$home/verifytypes.log"
 }
 
+# One round of the suite is on a genuine MongoDB.
 tests() {
+  scripts/install-mongod.sh
   (cd storex-py && STOREX_SANDBOX="$target/debug/storex-sandbox" "$venv/bin/pytest" -q -p no:cacheprovider --durations=5)
 }
 

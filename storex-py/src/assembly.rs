@@ -14,11 +14,14 @@ use storex_core::{
 };
 use storex_fakes::cloudflare::{RunningSimulator, Simulator};
 use storex_fakes::{MemoryDomains, MemoryHost, MemoryNotifier, MemoryStores, MemoryTunnels, World};
+use storex_mongo::MongoStores;
 use storex_redb::RedbStores;
 use tokio::task::JoinSet;
 
 /// Ports of the host in memory.
 const PORTS: &str = "4001-4999";
+/// Where the tunnel of a sandbox leads.
+const ROUTER: &str = "http://localhost:3000";
 /// Token of the simulator in this process: it listens on loopback and holds nothing of worth.
 const SIMULATED_TOKEN: &str = "stx_simulated";
 /// How long after its deadline a call to the simulator can still take effect: it drops a call whose caller is gone.
@@ -31,6 +34,8 @@ pub(crate) struct Opened {
     pub(crate) controller: Controller,
     /// The world of a sandbox.
     pub(crate) world: Option<World>,
+    /// Where its documents are, when they are not in the world.
+    pub(crate) documents: Option<Arc<dyn StoreRepo>>,
     /// Tasks without an end.
     tasks: Mutex<JoinSet<()>>,
     /// Served as long as this lives.
@@ -62,8 +67,17 @@ pub(crate) async fn open(plan: &Plan) -> Result<Opened> {
 async fn sandbox(settings: &SandboxSettings) -> Result<Opened> {
     let world = World::new()?;
     world.seed(settings.seed);
-    let controller = world.ready_controller().await?;
-    let opened = Opened { controller, world: Some(world), tasks: Mutex::default(), _simulator: None };
+    let documents = match &settings.mongodb {
+        Some(_) if settings.virtual_time => return Err(Error::new(Code::Unusable, "a database is asked in real time only")),
+        Some(uri) => Some(mongodb(uri).await?),
+        None => None,
+    };
+    let controller = match &documents {
+        Some(repo) => world.controller_with_repo(Arc::clone(repo)).await?,
+        None => world.controller().await?,
+    };
+    let opened = Opened { controller, world: Some(world), documents, tasks: Mutex::default(), _simulator: None };
+    stand(&opened, ROUTER).await?;
     // In virtual time a task without an end would let time run on while somebody waits; messages are delivered when they are asked for.
     if !settings.virtual_time {
         opened.keep(|controller| async move { controller.run_outbox().await });
@@ -78,7 +92,7 @@ type Edge = (Arc<dyn DomainProvider>, Arc<dyn TunnelRoutes>, Option<RunningSimul
 async fn embedded(settings: &EmbeddedSettings) -> Result<Opened> {
     let primary: Hostname = settings.primary_domain.parse()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let repo = repo(settings.data.as_deref(), &clock)?;
+    let repo = repo(settings, &clock).await?;
     let host = host(settings.agent.as_ref(), &clock)?;
     let (domains, tunnel, simulator) = edge(&settings.edge, &primary, &clock).await?;
     let controller = Controller::builder()
@@ -90,12 +104,8 @@ async fn embedded(settings: &EmbeddedSettings) -> Result<Opened> {
         .clock(clock)
         .build(Settings::new(primary))
         .await?;
-    let opened = Opened { controller, world: None, tasks: Mutex::default(), _simulator: simulator };
-    if let Err(error) = stand(&opened.controller, &settings.router).await {
-        // What was begun holds the documents' file.
-        opened.stop().await;
-        return Err(error);
-    }
+    let opened = Opened { controller, world: None, documents: None, tasks: Mutex::default(), _simulator: simulator };
+    stand(&opened, &settings.router).await?;
     opened.keep(|controller| async move { controller.run_outbox().await });
     opened.keep(|controller| async move { controller.run_recovery().await });
     if settings.reconcile {
@@ -104,16 +114,33 @@ async fn embedded(settings: &EmbeddedSettings) -> Result<Opened> {
     Ok(opened)
 }
 
-async fn stand(controller: &Controller, router: &str) -> Result<()> {
-    controller.ensure_platform(router).await?;
-    controller.resume().await.map(drop)
+/// Makes the platform stand and takes up what an earlier engine left. When that fails, nothing goes on: what was begun would hold the documents' file.
+async fn stand(opened: &Opened, router: &str) -> Result<()> {
+    let standing = async {
+        opened.controller.ensure_platform(router).await?;
+        opened.controller.resume().await
+    };
+    match standing.await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            opened.stop().await;
+            Err(error)
+        }
+    }
 }
 
-fn repo(data: Option<&Path>, clock: &Arc<dyn Clock>) -> Result<Arc<dyn StoreRepo>> {
-    Ok(match data {
-        Some(path) => Arc::new(RedbStores::open(path, Arc::clone(clock))?),
-        None => Arc::new(MemoryStores::new(Arc::clone(clock))),
+async fn repo(settings: &EmbeddedSettings, clock: &Arc<dyn Clock>) -> Result<Arc<dyn StoreRepo>> {
+    Ok(match (&settings.mongodb, &settings.data) {
+        (Some(uri), _) => mongodb(uri).await?,
+        (None, Some(path)) => Arc::new(RedbStores::open(path, Arc::clone(clock))?),
+        (None, None) => Arc::new(MemoryStores::new(Arc::clone(clock))),
     })
+}
+
+/// The database this connection string names. What is refused about it names the server's setting; the context names the argument.
+async fn mongodb(uri: &str) -> Result<Arc<dyn StoreRepo>> {
+    let stores = MongoStores::open(&Secret::new(uri.to_owned())).await;
+    Ok(Arc::new(stores.map_err(|error| error.with("argument", "mongodb"))?))
 }
 
 fn host(agent: Option<&AgentSettings>, clock: &Arc<dyn Clock>) -> Result<Arc<dyn StoreHost>> {

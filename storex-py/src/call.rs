@@ -4,9 +4,41 @@ use async_trait::async_trait;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::fmt::Debug;
+use std::sync::OnceLock;
 use std::time::Duration;
 use storex_core::operation::OperationView;
 use storex_core::{Code, Error, Kind, OperationId};
+use tokio::sync::watch;
+
+/// Longest time the operation of a call that was given up is looked for. A signal's exception may be late by this.
+pub(crate) const LOOKED_FOR: Duration = Duration::from_millis(100);
+
+/// The operation a call has begun, told as soon as it is durable: long before the answer, in which nobody may be interested any more. Clones are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Begun(watch::Sender<Option<String>>);
+
+impl Default for Begun {
+    fn default() -> Self {
+        Self(watch::Sender::new(None))
+    }
+}
+
+impl Begun {
+    /// The operation is durable.
+    pub(crate) fn tell(&self, operation: &OperationId) {
+        self.0.send_replace(Some(operation.to_string()));
+    }
+
+    /// The operation, if it is durable.
+    pub(crate) fn known(&self) -> Option<String> {
+        self.0.borrow().clone()
+    }
+
+    /// The operation once it is durable.
+    pub(crate) async fn told(&self) -> Option<String> {
+        self.0.subscribe().wait_for(Option::is_some).await.ok()?.clone()
+    }
+}
 
 /// What is asked for. Texts are as the caller wrote them: the engine parses them as the REST API would.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +53,22 @@ pub(crate) struct Call {
     pub(crate) body: Option<String>,
     /// Key under which the call may be repeated.
     pub(crate) key: Option<String>,
+    /// Key under which it was sent when it has none of its own.
+    pub(crate) ticket: OnceLock<String>,
+    /// What it has begun.
+    pub(crate) begun: Begun,
+}
+
+impl Call {
+    /// The call of this name about this store or operation.
+    pub(crate) fn named(name: &str, id: &str) -> Self {
+        Self { name: name.to_owned(), id: id.to_owned(), ..Self::default() }
+    }
+
+    /// True when it begins one operation, which its answer names.
+    pub(crate) fn begins(&self) -> bool {
+        matches!(self.name.as_str(), "stores.create" | "stores.delete")
+    }
 }
 
 /// An answer that is data.
@@ -139,6 +187,13 @@ pub(crate) trait Backend: Debug + Send + Sync + 'static {
 
     /// The operation once it is at rest, or as it is after `limit`. Dropping the future stops the waiting, never the operation.
     async fn rest(&self, id: &str, limit: Duration) -> Outcome;
+
+    /// The operation differing from the document seen last. Dropping the future stops the looking.
+    async fn changed(&self, id: &str, seen: &str) -> Outcome;
+
+    /// The operation that a call has begun whose answer nobody waits for any more; none when it has begun none, or that cannot be found out soon. Takes
+    /// [`LOOKED_FOR`] at most.
+    async fn begun(&self, call: &Call) -> Option<String>;
 
     /// Stops what runs in this process. Operations stop as in a crash; the next engine on the same repository resumes them.
     async fn stop(&self);

@@ -1,7 +1,7 @@
 //! The engine in this process: use cases of the controller by name.
 
 use crate::assembly::{Opened, open};
-use crate::call::{Answer, Backend, Call, Outcome};
+use crate::call::{Answer, Backend, Call, LOOKED_FOR, Outcome};
 use crate::parameters::absent;
 use crate::settings::{EmbeddedSettings, SandboxSettings};
 use async_trait::async_trait;
@@ -13,6 +13,9 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use storex_core::{Code, Controller, CreateStoreRequest, Error, Result};
+
+/// Pause before documents that cannot be read are read again.
+const LOOK_PAUSE: Duration = Duration::from_millis(200);
 
 /// What is assembled at the first call.
 pub(crate) enum Plan {
@@ -82,6 +85,38 @@ impl Backend for Embedded {
         Answer::of(&view)
     }
 
+    async fn changed(&self, id: &str, seen: &str) -> Outcome {
+        let opened = self.opened().await?;
+        let id = Call { id: id.to_owned(), ..Call::default() }.operation()?;
+        let operation = opened.controller.handle(&id);
+        let mut events = operation.events();
+        loop {
+            let answer = match operation.view().await {
+                Ok(view) => Answer::of(&view)?,
+                Err(error) if error.is_transient() || error.code() == Code::Timeout => {
+                    tokio::time::sleep(LOOK_PAUSE).await;
+                    continue;
+                }
+                Err(error) => return Err(hide(error, "operation").into()),
+            };
+            if answer.document != seen {
+                return Ok(answer);
+            }
+            // The first ones say where it is, in one go.
+            match events.next().await {
+                Some(Ok(_)) => while let Some(Some(Ok(_))) = events.next().now_or_never() {},
+                Some(Err(error)) => return Err(error.into()),
+                // It is at rest and stays as it was seen.
+                None => return Ok(answer),
+            }
+        }
+    }
+
+    async fn begun(&self, call: &Call) -> Option<String> {
+        // What was begun is told by a task of its own, which goes on.
+        if call.begins() { tokio::time::timeout(LOOKED_FOR, call.begun.told()).await.ok().flatten() } else { None }
+    }
+
     async fn stop(&self) {
         let opened = self.slot().take().and_then(|opening| opening.peek().cloned());
         if let Some(Ok(opened)) = opened {
@@ -127,6 +162,7 @@ async fn operation(controller: &Controller, call: &Call) -> Outcome {
     let (id, controller) = (call.operation(), controller.clone());
     let view = match call.name.as_str() {
         "operations.get" => controller.get_operation(&id?).await,
+        "operations.find" => controller.find_operation(&call.found()?).await,
         "operations.cancel" => {
             let id = id?;
             detached(async move { controller.cancel_operation(&id).await }).await
@@ -143,17 +179,26 @@ async fn operation(controller: &Controller, call: &Call) -> Outcome {
 async fn create(controller: &Controller, call: &Call) -> Outcome {
     let options = call.options()?;
     let request = CreateStoreRequest::from_json(&call.document()?)?;
-    let controller = controller.clone();
-    let accepted = detached(async move { controller.create_store_with(&request, &options).await }).await?;
-    Ok(Answer::of(&accepted.answer)?.began(&accepted.operation, accepted.replayed))
+    let (controller, begun) = (controller.clone(), call.begun.clone());
+    let (answer, accepted) = detached(async move {
+        let accepted = controller.begin_create(&request, &options).await?;
+        begun.tell(&accepted.operation);
+        Ok((accepted.operation.created().await?, accepted))
+    })
+    .await?;
+    Ok(Answer::of(&answer)?.began(&accepted.operation, accepted.replayed))
 }
 
 async fn delete(controller: &Controller, call: &Call) -> Outcome {
     let (options, id) = (call.options()?, call.store()?);
     let keyed = options.idempotency_key.is_some();
-    let controller = controller.clone();
-    let accepted = detached(async move { controller.delete_store_with(&id, &options).await }).await;
-    let accepted = accepted.map_err(|error| hide(error, "store"))?;
+    let (controller, begun) = (controller.clone(), call.begun.clone());
+    let accepted = detached(async move {
+        let accepted = controller.delete_store_with(&id, &options).await?;
+        begun.tell(&accepted.operation);
+        Ok(accepted)
+    });
+    let accepted = accepted.await.map_err(|error| hide(error, "store"))?;
     let document = json!({ "status": "success", "operation": accepted.operation });
     Ok(Answer::of(&document)?.began(&accepted.operation, keyed && accepted.replayed))
 }

@@ -1,5 +1,6 @@
 //! The one class Python sees: calls by name, blocking or with a callback.
 
+use crate::asked::Asked;
 use crate::call::{Backend, Call, Failure, Outcome};
 use crate::embedded::{Embedded, Plan};
 use crate::follow::Follow;
@@ -45,6 +46,8 @@ struct Parts {
 #[pyclass(module = "storex._storex", frozen)]
 pub(crate) struct Pending {
     job: AbortHandle,
+    /// What was asked of which engine; nothing when it was answered at once.
+    asked: Option<(Parts, Asked)>,
 }
 
 #[pymethods]
@@ -52,6 +55,19 @@ impl Pending {
     /// Drops the call. What it has begun goes on.
     fn cancel(&self) {
         self.job.abort();
+    }
+
+    /// Finds out which operation goes on: `done` is called with its identifier, or with nothing, soon and from any thread.
+    fn begun(&self, done: Py<PyAny>) -> PyResult<()> {
+        let Some((parts, asked)) = self.asked.clone() else {
+            return Python::attach(|py| done.call1(py, (None::<String>,)).map(drop));
+        };
+        let backend = Arc::clone(&parts.backend);
+        parts.carrier.start(Box::pin(async move {
+            let operation = asked.found(backend.as_ref()).await;
+            drop(Python::try_attach(|py| done.call1(py, (operation,))));
+        }));
+        Ok(())
     }
 }
 
@@ -95,8 +111,7 @@ impl Engine {
         body: Option<String>,
         key: Option<String>,
     ) -> PyResult<Told> {
-        let call = Call { name: name.to_owned(), id: id.to_owned(), query: query.unwrap_or_default(), body, key };
-        self.wait(py, |backend| Box::pin(async move { backend.call(&call).await }))
+        self.wait(py, Asked::call(Call { query: query.unwrap_or_default(), body, key, ..Call::named(name, id) }))
     }
 
     /// The same without waiting: `done` is called with the four members of the outcome, from another thread.
@@ -110,22 +125,19 @@ impl Engine {
         body: Option<String>,
         key: Option<String>,
     ) -> PyResult<Pending> {
-        let call = Call { name: name.to_owned(), id: id.to_owned(), query: query.unwrap_or_default(), body, key };
-        self.begin(done, |backend| Box::pin(async move { backend.call(&call).await }))
+        self.begin(done, Asked::call(Call { query: query.unwrap_or_default(), body, key, ..Call::named(name, id) }))
     }
 
     /// Waits at most `limit` seconds until the operation is at rest or, when `seen` is given, differs from that document.
     #[pyo3(signature = (id, limit, seen=None))]
     fn follow(&self, py: Python<'_>, id: &str, limit: f64, seen: Option<String>) -> PyResult<Told> {
-        let follow = Follow { id: id.to_owned(), limit: seconds(limit), seen };
-        self.wait(py, |backend| Box::pin(async move { follow.run(backend.as_ref()).await }))
+        self.wait(py, Asked::Follow(Follow { id: id.to_owned(), limit: seconds(limit), seen }))
     }
 
     /// The same without waiting, as `start`.
     #[pyo3(signature = (done, id, limit, seen=None))]
     fn start_follow(&self, done: Py<PyAny>, id: &str, limit: f64, seen: Option<String>) -> PyResult<Pending> {
-        let follow = Follow { id: id.to_owned(), limit: seconds(limit), seen };
-        self.begin(done, |backend| Box::pin(async move { follow.run(backend.as_ref()).await }))
+        self.begin(done, Asked::Follow(Follow { id: id.to_owned(), limit: seconds(limit), seen }))
     }
 
     /// Closes the engine: calls that are going on end, operations stop and are resumed by the next engine on the same data. Closing it again does nothing.
@@ -200,51 +212,49 @@ impl Engine {
                 "Make a client of its own in every process, after the fork.",
             ));
         }
-        self.lock().clone().ok_or_else(closed)
+        self.lock().clone().ok_or_else(|| closed(None))
     }
 
-    /// The call, ended by the end of the engine, and what counts it.
-    fn future(
-        &self,
-        parts: &Parts,
-        call: impl FnOnce(Arc<dyn Backend>) -> BoxFuture<'static, Outcome>,
-    ) -> (BoxFuture<'static, Outcome>, Live) {
+    /// What is asked, ended by the end of the engine, and what counts it as long as it lives.
+    fn future(&self, parts: &Parts, asked: Asked) -> (BoxFuture<'static, Outcome>, Live) {
         self.live.fetch_add(1, Ordering::AcqRel);
         let live = Live(Arc::clone(&self.live));
-        let (future, closing) = (call(Arc::clone(&parts.backend)), parts.closing.clone());
+        let (backend, closing, asking) = (Arc::clone(&parts.backend), parts.closing.clone(), asked.clone());
         let future = Box::pin(async move {
             tokio::select! {
                 biased;
-                () = closing.cancelled() => Err(closed()),
-                outcome = future => outcome,
+                () = closing.cancelled() => Err(closed(asked.known())),
+                outcome = asking.run(backend.as_ref()) => outcome,
             }
         });
         (future, live)
     }
 
-    fn wait(&self, py: Python<'_>, call: impl FnOnce(Arc<dyn Backend>) -> BoxFuture<'static, Outcome>) -> PyResult<Told> {
+    fn wait(&self, py: Python<'_>, asked: Asked) -> PyResult<Told> {
         let parts = match self.parts() {
             Ok(parts) => parts,
             Err(failure) => return Ok(told(Err(failure))),
         };
-        let (future, live) = self.future(&parts, call);
+        let (future, live) = self.future(&parts, asked.clone());
         let counted = Box::pin(async move {
             let _live = live;
             future.await
         });
-        let outcome = parts.carrier.wait(py, counted)?;
-        Ok(told(outcome.unwrap_or_else(|| Err(closed()))))
+        match parts.carrier.wait(py, counted) {
+            Ok(outcome) => Ok(told(outcome.unwrap_or_else(|| Err(closed(asked.known()))))),
+            Err(signal) => Err(parts.interrupted(py, asked, signal)),
+        }
     }
 
-    fn begin(&self, done: Py<PyAny>, call: impl FnOnce(Arc<dyn Backend>) -> BoxFuture<'static, Outcome>) -> PyResult<Pending> {
+    fn begin(&self, done: Py<PyAny>, asked: Asked) -> PyResult<Pending> {
         let parts = match self.parts() {
             Ok(parts) => parts,
             Err(failure) => {
                 Python::attach(|py| done.call1(py, told(Err(failure))))?;
-                return Ok(Pending { job: AbortHandle::new_pair().0 });
+                return Ok(Pending { job: AbortHandle::new_pair().0, asked: None });
             }
         };
-        let (future, live) = self.future(&parts, call);
+        let (future, live) = self.future(&parts, asked.clone());
         let job = parts.carrier.start(Box::pin(async move {
             // It goes on until it is told: an engine that is closed calls nothing any more.
             let _live = live;
@@ -252,7 +262,21 @@ impl Engine {
             // Without an interpreter nobody waits; a loop that is closed refuses the news and nobody waits either.
             drop(Python::try_attach(|py| done.call1(py, outcome)));
         }));
-        Ok(Pending { job })
+        Ok(Pending { job, asked: Some((parts, asked)) })
+    }
+}
+
+impl Parts {
+    /// The exception of a signal that ended the waiting, naming the operation that goes on.
+    fn interrupted(&self, py: Python<'_>, asked: Asked, signal: PyErr) -> PyErr {
+        let backend = Arc::clone(&self.backend);
+        let found = self.carrier.wait(py, Box::pin(async move { asked.found(backend.as_ref()).await }));
+        // A second signal ends the looking; the first one is told.
+        if let Ok(Some(Some(operation))) = found {
+            // An exception of the program's own may refuse members.
+            drop(signal.value(py).setattr("operation_id", operation));
+        }
+        signal
     }
 }
 
@@ -283,8 +307,10 @@ fn own(code: &str, message: &str, next_step: &str) -> Box<Failure> {
     })
 }
 
-fn closed() -> Box<Failure> {
-    own("client_closed", "the client is closed", "Make a new client.")
+fn closed(operation: Option<String>) -> Box<Failure> {
+    let mut failure = own("client_closed", "the client is closed", "Make a new client.");
+    failure.operation = operation;
+    failure
 }
 
 fn told(outcome: Outcome) -> Told {

@@ -4,6 +4,7 @@
 //! What people use is written once in Python (`storex-py/python/storex`), for both modes. Here live what Python cannot do well: the engine, threads of
 //! its own, waiting with the interpreter released, and dropping what nobody waits for any more.
 
+mod asked;
 mod assembly;
 mod call;
 mod embedded;

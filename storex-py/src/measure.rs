@@ -17,7 +17,7 @@ impl Opened {
         let began = world.clock().now();
         for number in 0..count {
             match call.text("what") {
-                Some("get") => drop(use_case(&self.controller, &named("stores.get", &call.id)).await?),
+                Some("get") => drop(use_case(&self.controller, &Call::named("stores.get", &call.id)).await?),
                 Some("create") => self.create(number).await?,
                 _ => return Err(Error::new(Code::Internal, "what is measured is get or create").into()),
             }
@@ -29,13 +29,9 @@ impl Opened {
     async fn create(&self, number: usize) -> Outcome<()> {
         let details = json!({ "owner": "John Smith", "email": "john@example-mail.com" });
         let document = json!({ "username": format!("rust-{number}"), "domain": null, "storeDetails": details });
-        let create = Call { body: Some(document.to_string()), ..named("stores.create", "") };
+        let create = Call { body: Some(document.to_string()), ..Call::named("stores.create", "") };
         let id = use_case(&self.controller, &create).await?.operation.unwrap_or_default();
         let view = self.controller.wait_operation(&id.parse()?, LONGEST).await?;
         if view.done { Ok(()) } else { Err(Error::new(Code::Timeout, format!("{id} does not end")).into()) }
     }
-}
-
-fn named(name: &str, id: &str) -> Call {
-    Call { name: name.to_owned(), id: id.to_owned(), ..Call::default() }
 }

@@ -31,6 +31,12 @@ impl Call {
         Ok(key.map(RequestOptions::with_key).unwrap_or_default())
     }
 
+    /// The key whose operation is looked for.
+    pub(crate) fn found(&self) -> Result<IdempotencyKey> {
+        let key = self.text("idempotency_key").unwrap_or_default();
+        IdempotencyKey::new(PRINCIPAL, key).map_err(|error| error.pointer("/idempotency_key"))
+    }
+
     /// The document that came with the call.
     pub(crate) fn document(&self) -> Result<Value> {
         let text = self.body.as_deref().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! A controller behind its REST API.
 
-use crate::call::{Answer, Backend, Call, Failure, Outcome, class, is_done};
+use crate::call::{Answer, Backend, Call, Failure, LOOKED_FOR, Outcome, class, is_done};
 use crate::settings::RemoteSettings;
 use async_trait::async_trait;
 use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::net::IpAddr;
 use std::time::Duration;
-use storex_core::{Code, Error, Kind, Result, Secret};
+use storex_core::{Code, Entropy, EntropyExt, Error, Kind, Result, Secret, SystemEntropy};
 use tokio::sync::OnceCell;
 
 /// Longest time until a connection stands.
@@ -22,8 +22,17 @@ const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 const ONE_QUESTION: &str = "30";
 /// How many times in a row the server may be unreachable while somebody waits, as while it starts again.
 const PATIENCE: u32 = 30;
+/// First pause between two looks at an operation; doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+/// Longest pause between two looks at an operation.
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+/// Bytes of chance in a key of our own.
+const TICKET: usize = 16;
 /// Pause after it was unreachable.
 const UNREACHABLE_PAUSE: Duration = Duration::from_secs(1);
+
+/// The use case that makes a store.
+const CREATE: &str = "stores.create";
 
 /// A client of one API.
 #[derive(Debug)]
@@ -50,6 +59,14 @@ struct Problem {
     context: Map<String, Value>,
     #[serde(default)]
     log: Vec<String>,
+}
+
+/// Members that name an operation: of an operation, or of a store.
+#[derive(Deserialize)]
+struct Found {
+    id: Option<String>,
+    operation: Option<String>,
+    state: Option<String>,
 }
 
 impl Remote {
@@ -107,7 +124,7 @@ impl Remote {
         if route.dry_run {
             builder = builder.query(&[("dry_run", "true")]);
         }
-        if let Some(key) = &call.key {
+        if let Some(key) = call.key.as_ref().or(call.ticket.get()) {
             let refuse =
                 |_| Error::new(Code::InvalidField, "the key has characters no header can carry").pointer("/Idempotency-Key");
             builder = builder.header("idempotency-key", HeaderValue::from_bytes(key.as_bytes()).map_err(refuse)?);
@@ -116,6 +133,35 @@ impl Remote {
             builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
         builder.build().map_err(|error| unsendable(&error.without_url()))
+    }
+
+    /// A creation always goes out with a key, one of our own if need be: whoever does not get its answer finds the operation by it.
+    fn ticketed(call: &Call) -> Result<()> {
+        if call.name == CREATE && call.key.is_none() && call.ticket.get().is_none() {
+            let entropy: &dyn Entropy = &SystemEntropy;
+            // Somebody else may have been faster; then that one counts.
+            drop(call.ticket.set(format!("py-{}", entropy.hex(TICKET)?)));
+        }
+        Ok(())
+    }
+
+    /// The operation that a request has begun whose answer did not come.
+    async fn find(&self, call: &Call) -> Option<String> {
+        let look = match call.name.as_str() {
+            CREATE => {
+                let key = call.key.as_ref().or(call.ticket.get())?.clone();
+                Call { query: vec![("idempotency_key".to_owned(), key)], ..Call::named("operations.find", "") }
+            }
+            "stores.delete" => Call::named("stores.get", &call.id),
+            _ => return None,
+        };
+        let found: Found = serde_json::from_str(&self.exchange(route(&look).ok()?, &look).await.ok()?.document).ok()?;
+        match found {
+            Found { id: Some(id), .. } => Some(id),
+            // Only of a store that is being deleted the operation is this one.
+            Found { operation, state: Some(state), .. } if state == "deleting" => operation,
+            Found { .. } => None,
+        }
     }
 
     /// Asks again and again until the operation is at rest.
@@ -138,8 +184,13 @@ impl Remote {
 #[async_trait]
 impl Backend for Remote {
     async fn call(&self, call: &Call) -> Outcome {
+        Self::ticketed(call)?;
         let outcome = self.exchange(route(call)?, call).await;
         match (call.name.as_str(), outcome) {
+            (_, Err(mut failure)) if failure.unclear && failure.operation.is_none() => {
+                failure.operation = self.begun(call).await;
+                Err(failure)
+            }
             ("health", Ok(_)) => Answer::of(&json!({ "ready": true, "missing": "" })),
             ("health", Err(failure)) if failure.code == Code::PlatformNotReady.as_str() => {
                 Answer::of(&json!({ "ready": false, "missing": failure.message }))
@@ -149,12 +200,38 @@ impl Backend for Remote {
     }
 
     async fn rest(&self, id: &str, limit: Duration) -> Outcome {
-        let look = Call { name: "operations.get".to_owned(), id: id.to_owned(), ..Call::default() };
+        let look = Call::named("operations.get", id);
         let query = vec![("wait".to_owned(), ONE_QUESTION.to_owned())];
         match tokio::time::timeout(limit, self.until_rest(&Call { query, ..look.clone() })).await {
             Ok(outcome) => outcome,
             Err(_) => self.call(&look).await,
         }
+    }
+
+    async fn changed(&self, id: &str, seen: &str) -> Outcome {
+        let look = Call::named("operations.get", id);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.call(&look).await {
+                Ok(answer) if answer.document != seen => return Ok(answer),
+                Err(failure) if !failure.is_passing() => return Err(failure),
+                _ => tokio::time::sleep(pause).await,
+            }
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+    }
+
+    async fn begun(&self, call: &Call) -> Option<String> {
+        // The request may be on its way still.
+        let found = async {
+            loop {
+                match self.find(call).await {
+                    Some(operation) => return operation,
+                    None => tokio::time::sleep(FIRST_PAUSE).await,
+                }
+            }
+        };
+        if call.begins() { tokio::time::timeout(LOOKED_FOR, found).await.ok() } else { None }
     }
 
     async fn stop(&self) {}
@@ -179,10 +256,11 @@ fn route(call: &Call) -> Result<Route> {
     Ok(match call.name.as_str() {
         "open" => of(Method::GET, &["healthz"]),
         "health" => of(Method::GET, &["readyz"]),
-        "stores.create" | "stores.plan" => of(Method::POST, &["api", "stores"]),
+        CREATE | "stores.plan" => of(Method::POST, &["api", "stores"]),
         "stores.list" => of(Method::GET, &["api", "stores"]),
         "stores.get" => of(Method::GET, &["api", "stores", &store()?]),
         "stores.delete" | "stores.plan_delete" => of(Method::DELETE, &["api", "stores", &store()?]),
+        "operations.find" => of(Method::GET, &["api", "operations"]),
         "operations.get" => of(Method::GET, &["api", "operations", &operation()?]),
         "operations.cancel" => of(Method::POST, &["api", "operations", &operation()?, "cancel"]),
         "operations.retry" => of(Method::POST, &["api", "operations", &operation()?, "retry"]),

@@ -4,8 +4,11 @@ use crate::assembly::Opened;
 use crate::call::{Answer, Call, Outcome};
 use serde_json::json;
 use std::time::Duration;
-use storex_core::{Code, Error};
+use storex_core::{Code, Error, Page, Query, Table};
 use storex_fakes::{Allowance, FaultRule, Sentinels, World};
+
+/// Documents of a table that are looked at for what is left behind.
+const LOOKED_AT: usize = 1000;
 
 impl Opened {
     /// Carries out a call about the sandbox itself.
@@ -24,7 +27,10 @@ impl Opened {
                 Answer::of(&json!({}))
             }
             "calls" => Answer::of(&world.script.history()),
-            "traces" => Answer::of(&traces(world)),
+            "traces" => Answer::of(&self.traces(world).await?),
+            "judge" if self.documents.is_some() => {
+                Err(Error::new(Code::Unsupported, "promises are judged by the documents in memory").into())
+            }
             "judge" => Answer::of(&world.judge(Allowance::default()).await),
             "measure" => self.measure(world, call).await,
             "now" => Answer::of(&world.clock().now()),
@@ -39,16 +45,24 @@ impl Opened {
             _ => meddle(world, what, call),
         }
     }
+
+    /// What belongs to stores: zones that a test put there do not.
+    async fn traces(&self, world: &World) -> Result<Vec<String>, Error> {
+        let foreign: Vec<String> = world.wires.sentinels().zones.iter().map(|zone| format!("zone {}", zone.name)).collect();
+        let mut traces = world.store_traces();
+        if let Some(repo) = &self.documents {
+            for table in Table::ALL.iter().filter(|table| !matches!(table, Table::Operations | Table::Platform)) {
+                let rows = repo.list(*table, &Query::All, &Page::first(LOOKED_AT)).await?.rows;
+                traces.extend(rows.iter().map(|row| format!("document {table}/{}", row.id)));
+            }
+        }
+        traces.retain(|trace| !foreign.contains(trace));
+        Ok(traces)
+    }
 }
 
 fn rule(call: &Call) -> Result<FaultRule, Error> {
     serde_json::from_value(call.document()?).map_err(|error| Error::new(Code::InvalidField, format!("this is no fault: {error}")))
-}
-
-/// What belongs to stores: zones that a test put there do not.
-fn traces(world: &World) -> Vec<String> {
-    let foreign: Vec<String> = world.wires.sentinels().zones.iter().map(|zone| format!("zone {}", zone.name)).collect();
-    world.store_traces().into_iter().filter(|trace| !foreign.contains(trace)).collect()
 }
 
 /// What happens in the world beside storex.

@@ -24,6 +24,8 @@ pub(crate) struct SandboxSettings {
     pub(crate) virtual_time: bool,
     /// What its randomness begins with.
     pub(crate) seed: u64,
+    /// Connection string of the MongoDB database that keeps the documents instead of memory.
+    pub(crate) mongodb: Option<String>,
 }
 
 /// An engine. What is not given is a twin in memory.
@@ -32,6 +34,8 @@ pub(crate) struct SandboxSettings {
 pub(crate) struct EmbeddedSettings {
     /// File of the documents.
     pub(crate) data: Option<PathBuf>,
+    /// Connection string of the MongoDB database of the documents.
+    pub(crate) mongodb: Option<String>,
     /// Domain below which every store has its system name.
     pub(crate) primary_domain: String,
     /// Where the tunnel leads.

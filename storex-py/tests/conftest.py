@@ -1,10 +1,12 @@
-"""Both modes for one suite: the engine in this process, and a controller in another one behind its REST API."""
+"""The modes of one suite: the engine in this process, on documents in memory and in MongoDB, and a controller in another one behind its REST API."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
+import socket
 import subprocess
 import threading
 import urllib.request
@@ -15,6 +17,7 @@ from typing import Any, TypeVar
 
 import pytest
 import storex
+from storex import _settings
 from storex.testing import Sandbox
 
 pytest_plugins = ["pytester"]
@@ -40,12 +43,22 @@ class Mode:
 
 def embedded() -> Iterator[Mode]:
     """The engine in this process, in real time."""
-    with Sandbox.sandbox(virtual_time=False) as sandbox:
+    yield from in_process("embedded", Sandbox.sandbox(virtual_time=False))
+
+
+def on_mongodb(uri: str) -> Iterator[Mode]:
+    """The same with its documents in this database."""
+    yield from in_process("mongodb", Sandbox(_settings.sandbox(False, 0, "info", uri), "sandbox"))
+
+
+def in_process(name: str, client: Sandbox) -> Iterator[Mode]:
+    """A mode of this sandbox."""
+    with client as sandbox:
 
         def fault(call: str, fault: Any, **more: Any) -> None:
             sandbox.faults.add(call, fault, **more)
 
-        yield Mode("embedded", sandbox, fault, sandbox.faults.clear, sandbox.left_behind, sandbox.as_async)
+        yield Mode(name, sandbox, fault, sandbox.faults.clear, sandbox.left_behind, sandbox.as_async)
         if not sandbox.closed:
             sandbox.faults.clear()
 
@@ -88,10 +101,50 @@ def remote() -> Iterator[Mode]:
             process.wait(10)
 
 
-@pytest.fixture(params=["embedded", "remote"])
+def mongod() -> Path:
+    """The server that scripts/install-mongod.sh brings."""
+    places = [Path(os.environ[name]) for name in ("STOREX_TOOLS",) if name in os.environ]
+    places += [Path("/opt/storex"), Path.home() / ".local/share/storex"]
+    found = next((place / "bin/mongod" for place in places if (place / "bin/mongod").exists()), None)
+    assert found, "mongod is missing: run scripts/install-mongod.sh"
+    return found
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """Connection strings, each of a new database of one server."""
+    folder, port, numbers = tmp_path_factory.mktemp("mongod"), free_port(), itertools.count()
+    where = ["--dbpath", str(folder), "--unixSocketPrefix", str(folder), "--logpath", str(folder / "mongod.log")]
+    arguments = ["--port", str(port), "--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", "0.25", *where]
+    quiet = ["--setParameter", "diagnosticDataCollectionEnabled=false"]
+    with subprocess.Popen([mongod(), *arguments, *quiet], stdout=subprocess.DEVNULL) as server:
+        try:
+            settled(lambda: answers(port), 60)
+            yield lambda: f"mongodb://127.0.0.1:{port}/suite-{next(numbers)}"
+        finally:
+            server.kill()
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens on this port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(params=["embedded", "mongodb", "remote"])
 def mode(request: pytest.FixtureRequest) -> Iterator[Mode]:
-    """A world of its own for each test, in both modes."""
-    yield from {"embedded": embedded, "remote": remote}[request.param]()
+    """A world of its own for each test, in every mode."""
+    if request.param == "mongodb":
+        yield from on_mongodb(request.getfixturevalue("database")())
+    else:
+        yield from {"embedded": embedded, "remote": remote}[request.param]()
 
 
 @pytest.fixture

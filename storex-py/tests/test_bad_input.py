@@ -38,6 +38,7 @@ def send(sx: Any, case: dict[str, Any], document: Any) -> Any:
         "get": lambda: sx.stores.get(id),
         "delete": lambda: sx.stores.delete(id, idempotency_key=key),
         "plan_delete": lambda: sx.stores.plan_delete(id),
+        "find": lambda: sx.operations.find(**query),
         "get_operation": lambda: sx.operations.get(id),
         "cancel": lambda: sx.operations.cancel(id),
         "retry": lambda: sx.operations.retry(id),

@@ -103,6 +103,15 @@ def test_virtual_time_passes_at_once_and_only_while_somebody_waits(storex_sandbo
     storex_sandbox.stores.delete(creation.store_id).wait(timeout=3600)
 
 
+def test_a_key_under_which_a_request_may_be_repeated_is_nothing_left_behind(storex_sandbox: Sandbox) -> None:
+    creation = storex_sandbox.stores.create("oceanbreeze", idempotency_key="signup-42", **OWNER)
+    creation.wait(timeout=3600)
+    assert storex_sandbox.left_behind() != [], "the control"
+    storex_sandbox.stores.delete(creation.store_id).wait(timeout=3600)
+    storex_sandbox.messages()
+    assert storex_sandbox.left_behind() == []
+
+
 def test_the_same_seed_gives_the_same_run_and_another_another() -> None:
     def run(seed: int) -> str:
         with Sandbox.sandbox(seed=seed) as sandbox:

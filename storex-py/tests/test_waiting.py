@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.server
 import multiprocessing
 import os
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -51,12 +53,15 @@ def test_the_interpreter_is_free_while_a_call_waits(mode: Mode) -> None:
     assert beside > alone * 0.5, (beside, alone)
 
 
-def interrupted(mode: Mode, call: Callable[[], object]) -> tuple[storex.Interrupted, float]:
-    """The exception that Ctrl-C during this call raises, and how long it took, in seconds."""
+def interrupted(
+    mode: Mode, call: Callable[[], object], when: Callable[[], bool] = lambda: True
+) -> tuple[storex.Interrupted, float]:
+    """The exception that Ctrl-C during this call raises, once this holds, and how long it took, in seconds."""
     sent: list[float] = []
 
     def interrupt() -> None:
         settled(lambda: mode.client.calls_in_flight == 1)
+        settled(when)
         time.sleep(0.1)
         sent.append(time.monotonic())
         os.kill(os.getpid(), signal.SIGINT)
@@ -87,19 +92,102 @@ def test_ctrl_c_ends_a_wait_within_200_ms_and_the_operation_goes_on(mode: Mode) 
     assert creation.wait(timeout=60).succeeded
 
 
-def test_ctrl_c_while_a_creation_is_not_answered_ends_the_call_and_its_key_finds_the_operation(mode: Mode) -> None:
+def unanswered(mode: Mode, key: str | None = None) -> Callable[[], storex.Creation]:
+    """A creation whose operation is begun and whose answer does not come before the faults are cleared."""
     mode.fault("domains.create_zone", "hold")
+    return lambda: mode.client.stores.create("oceanbreeze", domain="oceanbreezestore.com", idempotency_key=key, **OWNER)
 
-    def create() -> storex.Creation:
-        return mode.client.stores.create("oceanbreeze", domain="oceanbreezestore.com", idempotency_key="signup-42", **OWNER)
 
-    error, took = interrupted(mode, create)
-    # The answer that names the operation had not come.
-    assert error.operation_id is None and "goes on" in str(error)
+def begun(mode: Mode) -> bool:
+    """Whether something of a store is there, so that an operation is."""
+    return mode.traces() != []
+
+
+@pytest.mark.parametrize("key", [None, "signup-42"])
+def test_ctrl_c_before_a_creation_is_answered_names_the_operation_which_goes_on(mode: Mode, key: str | None) -> None:
+    create = unanswered(mode, key)
+    error, took = interrupted(mode, create, lambda: begun(mode))
     assert took < 0.2, took
+    assert error.operation_id and f"operation {error.operation_id} goes on" in str(error)
+    assert storex.operation_of(error) == error.operation_id
+    assert not mode.client.operations.get(error.operation_id).done
+    if key:
+        # A repetition is about the same operation.
+        again, _ = interrupted(mode, create)
+        assert again.operation_id == error.operation_id == mode.client.operations.find(key).id
     mode.clear()
-    again = create()
-    assert again.replayed and again.wait(timeout=60).succeeded
+    assert mode.client.operations.wait(error.operation_id, timeout=60).succeeded
+
+
+def test_ctrl_c_before_anything_is_begun_names_nothing(mode: Mode) -> None:
+    mode.fault("host.facts", "hold")
+    error, took = interrupted(mode, lambda: mode.client.stores.create("oceanbreeze", **OWNER))
+    assert error.operation_id is None and storex.operation_of(error) is None and took < 0.3, took
+    mode.clear()
+
+
+def test_a_creation_that_is_cancelled_or_timed_out_before_its_answer_names_the_operation(mode: Mode) -> None:
+    create: dict[str, Any] = {"domain": "oceanbreezestore.com", **OWNER}
+    mode.fault("domains.create_zone", "hold", times=0)
+
+    async def cancelled(sx: storex.AsyncStorex) -> BaseException:
+        task = asyncio.create_task(sx.stores.create("oceanbreeze", **create))
+        while not await asyncio.to_thread(begun, mode):
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as ended:
+            await task
+        return ended.value
+
+    async def timed_out(sx: storex.AsyncStorex) -> BaseException:
+        with pytest.raises(TimeoutError) as ended:
+            async with asyncio.timeout(1):
+                await sx.stores.create("mountainpeak", **(create | {"domain": "mountainpeakstore.com"}))
+        return ended.value
+
+    async def main() -> None:
+        sx = mode.asynchronous()
+        found = [storex.operation_of(await way(sx)) for way in (cancelled, timed_out)]
+        operations = [await sx.operations.get(operation or "") for operation in found]
+        assert [(one.label, one.done) for one in operations] == [("oceanbreeze", False), ("mountainpeak", False)]
+        mode.clear()
+        for one in operations:
+            assert (await sx.operations.wait(one.id, timeout=60)).succeeded
+        if mode.name == "remote":
+            await sx.close()
+
+    run(main)
+
+
+def test_an_answer_that_breaks_off_names_the_operation_that_was_begun() -> None:
+    keys: list[str | None] = []
+
+    class BreaksOff(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            keys.append(self.headers["Idempotency-Key"])
+            self.close_connection = True
+
+        def do_GET(self) -> None:
+            asked = urllib.parse.urlsplit(self.path)
+            known = asked.path == "/api/operations" and urllib.parse.parse_qs(asked.query)["idempotency_key"] == [keys[-1]]
+            body = b'{"id": "op_1"}' if known else b"{}"
+            self.send_response(200 if known or asked.path == "/healthz" else 404)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Says nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), BreaksOff) as server:
+        threading.Thread(target=server.serve_forever).start()
+        with storex.connect(f"http://127.0.0.1:{server.server_port}", "stx_token") as sx:
+            for key in (None, None, "signup-42"):
+                with pytest.raises(storex.UnavailableError) as broken:
+                    sx.stores.create("oceanbreeze", idempotency_key=key, **OWNER)
+                assert broken.value.unclear and broken.value.operation_id == "op_1"
+        server.shutdown()
+    assert keys[2] == "signup-42" and len({keys[0], keys[1], None}) == 3, "every creation has a key of its own"
 
 
 def test_a_signal_handler_of_the_program_runs_during_a_wait_and_its_exception_ends_it(mode: Mode) -> None:
@@ -114,8 +202,9 @@ def test_a_signal_handler_of_the_program_runs_during_a_wait_and_its_exception_en
     before = signal.signal(signal.SIGALRM, handler)
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.2)
-        with pytest.raises(Enough):
+        with pytest.raises(Enough) as ended:
             creation.wait(timeout=30)
+        assert storex.operation_of(ended.value) == creation.id
     finally:
         signal.signal(signal.SIGALRM, before)
     mode.clear()
@@ -292,7 +381,7 @@ def test_processes_that_are_started_anew_work(method: str) -> None:
 
 def test_closing_ends_calls_that_are_going_on(mode: Mode) -> None:
     creation = held(mode)
-    failures: list[BaseException] = []
+    failures: list[storex.StorexError] = []
 
     def wait() -> None:
         try:
@@ -308,6 +397,7 @@ def test_closing_ends_calls_that_are_going_on(mode: Mode) -> None:
     waiting.join(10)
     assert time.monotonic() - began < 5 and not waiting.is_alive()
     assert [type(error) for error in failures] == [storex.ClientClosedError]
+    assert failures[0].operation_id == creation.id
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ from .exceptions import (
     UpstreamError,
     ValidationError,
     WaitTimeoutError,
+    operation_of,
 )
 from .values import (
     Configuration,
@@ -115,4 +116,5 @@ __all__ = [
     "Wait",
     "WaitTimeoutError",
     "connect",
+    "operation_of",
 ]

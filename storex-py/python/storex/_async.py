@@ -240,6 +240,10 @@ class AsyncOperations:
         """As :meth:`OperationHandle.get`."""
         return await self.handle(operation_id).get()
 
+    async def find(self, idempotency_key: str) -> Operation:
+        """As :meth:`Operations.find`."""
+        return Operation.from_dict((await self._transport.send(_requests.find(idempotency_key))).document)
+
     async def wait(
         self, operation_id: str, timeout: float | None = None, on_event: Callable[[Event], object] | None = None
     ) -> Operation:

@@ -68,6 +68,7 @@ class Client:
         cls,
         *,
         data: str | os.PathLike[str] | None = None,
+        mongodb: str | None = None,
         primary_domain: str = "storex.com",
         router: str = "http://localhost:3000",
         cloudflare_token: str | None = None,
@@ -80,12 +81,14 @@ class Client:
     ) -> Self:
         """The engine in this process. What is not given is a twin in memory.
 
-        ``data`` is the file of the documents; one engine at a time has it. ``cloudflare_token`` works on the real account, ``simulator`` on a
+        ``data`` is the file of the documents; one engine at a time has it. ``mongodb`` (``mongodb://user:password@a,b,c/storex?replicaSet=rs0``) keeps them
+        in that database instead, which any number of engines and controllers share; its password is shown nowhere. ``cloudflare_token`` works on the real account, ``simulator`` on a
         simulated Cloudflare in this process (a path keeps its state). ``agent`` (``127.0.0.1:8081``) and ``agent_token`` name the store host.
         ``reconcile`` looks for drift in the background and repairs it. The engine opens at the first call or at the beginning of the block.
         """
         engine = _settings.embedded(
             data,
+            mongodb,
             primary_domain,
             router,
             cloudflare_token,

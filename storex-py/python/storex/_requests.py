@@ -107,6 +107,11 @@ def operation(verb: str, operation_id: object) -> Call:
     return Call(f"operations.{verb}", _text(operation_id))
 
 
+def find(idempotency_key: object) -> Call:
+    """The operation that a request of this key has begun."""
+    return Call("operations.find", query=(("idempotency_key", _text(idempotency_key)),))
+
+
 def drift(store_id: object, limit: object, page_token: object) -> Call:
     """A page of drift."""
     return Call("drift", query=_query(store_id=store_id, limit=limit, page_token=page_token))

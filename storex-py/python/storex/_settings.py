@@ -12,13 +12,14 @@ LogLevel = Literal["off", "error", "warn", "info", "debug", "trace"]
 """How telling the engine's log is. It arrives in :mod:`logging` below the logger ``storex``."""
 
 
-def sandbox(virtual_time: bool, seed: int, log_level: LogLevel) -> Engine:
-    """A world of twins in memory."""
-    return _engine({"mode": "sandbox", "virtual_time": virtual_time, "seed": seed}, log_level)
+def sandbox(virtual_time: bool, seed: int, log_level: LogLevel, mongodb: str | None = None) -> Engine:
+    """A world of twins in memory, or with its documents in a database."""
+    return _engine({"mode": "sandbox", "virtual_time": virtual_time, "seed": seed, "mongodb": mongodb}, log_level)
 
 
 def embedded(
     data: str | os.PathLike[str] | None,
+    mongodb: str | None,
     primary_domain: str,
     router: str,
     cloudflare_token: str | None,
@@ -30,6 +31,8 @@ def embedded(
     log_level: LogLevel,
 ) -> Engine:
     """The engine in this process."""
+    if data is not None and mongodb is not None:
+        raise ValueError("give either a file or a MongoDB database")
     if cloudflare_token and simulator:
         raise ValueError("give either a Cloudflare token or the simulator")
     if (agent is None) != (agent_token is None):
@@ -42,6 +45,7 @@ def embedded(
     settings = {
         "mode": "embedded",
         "data": None if data is None else os.fspath(data),
+        "mongodb": mongodb,
         "primary_domain": primary_domain,
         "router": router,
         "edge": edge,

@@ -9,6 +9,7 @@ _Done = Callable[[bool, str, str | None, bool], object]
 @final
 class Pending:
     def cancel(self) -> None: ...
+    def begun(self, done: Callable[[str | None], object]) -> None: ...
 
 @final
 class Engine:

@@ -233,6 +233,13 @@ class Operations:
         """As :meth:`OperationHandle.get`."""
         return self.handle(operation_id).get()
 
+    def find(self, idempotency_key: str) -> Operation:
+        """The operation that a request of this key has begun, the latest of them, for whoever did not get its answer. Looking begins nothing.
+
+        Raises :class:`~storex.NotFoundError` when none was begun; :class:`~storex.ValidationError` for what is no key.
+        """
+        return Operation.from_dict(self._transport.send(_requests.find(idempotency_key)).document)
+
     def wait(
         self, operation_id: str, timeout: float | None = None, on_event: Callable[[Event], object] | None = None
     ) -> Operation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._storex import Engine, Pending
 from .exceptions import Interrupted, _of
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import asyncio
 
 _Told = tuple[bool, str, str | None, bool]
+_News = TypeVar("_News")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,13 @@ def _answer(told: _Told) -> Answer:
     return Answer(document, text, operation, replayed)
 
 
+def _goes_on(request: Call | Follow, found: object) -> str | None:
+    """The operation that goes on although nobody waits for it any more."""
+    if isinstance(found, str):
+        return found
+    return request.id if request.id.startswith("op_") else None
+
+
 class Transport:
     """Calls that block, with the interpreter released."""
 
@@ -68,7 +76,8 @@ class Transport:
             else:
                 told = self.engine.call(request.name, request.id, list(request.query), request.body, request.key)
         except KeyboardInterrupt as interrupt:
-            operation = request.id if request.id.startswith("op_") else None
+            # The engine has named it, where it found it out.
+            operation = _goes_on(request, getattr(interrupt, "operation_id", None))
             known = f"operation {operation} goes on" if operation else "what was begun goes on"
             raise Interrupted(f"interrupted; {known}", operation_id=operation) from interrupt
         return _answer(told)
@@ -82,36 +91,53 @@ class AsyncTransport:
 
     async def send(self, request: Call | Follow) -> Answer:
         """Carries the request out."""
-        engine = self.engine
+        # Programs that only block do without it: it takes longer to import than all of storex.
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[_Told] = loop.create_future()
+
+        def done(ok: bool, text: str, operation: str | None, replayed: bool) -> None:
+            _tell(loop, future, (ok, text, operation, replayed))
+
+        pending = self._begin(request, done)
+        try:
+            told = await future
+        except asyncio.CancelledError as cancelled:
+            pending.cancel()
+            operation = await _begun(loop, pending)
+            cancelled.operation_id = _goes_on(request, operation)  # type: ignore[attr-defined]
+            raise
+        return _answer(told)
+
+    def _begin(self, request: Call | Follow, done: Callable[[bool, str, str | None, bool], None]) -> Pending:
         if isinstance(request, Follow):
-            follow = request
-            return await _settled(lambda done: engine.start_follow(done, follow.id, follow.limit, follow.seen))
-        call = request
-        return await _settled(lambda done: engine.start(done, call.name, call.id, list(call.query), call.body, call.key))
+            return self.engine.start_follow(done, request.id, request.limit, request.seen)
+        return self.engine.start(done, request.name, request.id, list(request.query), request.body, request.key)
 
 
-async def _settled(begin: Callable[[Callable[[bool, str, str | None, bool], None]], Pending]) -> Answer:
-    # Programs that only block do without it: it takes longer to import than all of storex.
+def _tell(loop: asyncio.AbstractEventLoop, future: asyncio.Future[_News], news: _News) -> None:
+    """Gives the future its result, from any thread."""
+
+    def settle() -> None:
+        if not future.done():
+            future.set_result(news)
+
+    try:
+        loop.call_soon_threadsafe(settle)
+    except RuntimeError:
+        # The loop is closed: nobody waits any more.
+        pass
+
+
+async def _begun(loop: asyncio.AbstractEventLoop, pending: Pending) -> str | None:
+    """The operation that a call has begun which was given up; asked for a moment only."""
     import asyncio
 
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[_Told] = loop.create_future()
-
-    def settle(told: _Told) -> None:
-        if not future.done():
-            future.set_result(told)
-
-    def done(ok: bool, text: str, operation: str | None, replayed: bool) -> None:
-        try:
-            loop.call_soon_threadsafe(settle, (ok, text, operation, replayed))
-        except RuntimeError:
-            # The loop is closed: nobody waits any more.
-            pass
-
-    pending = begin(done)
+    future: asyncio.Future[str | None] = loop.create_future()
+    pending.begun(lambda operation: _tell(loop, future, operation))
     try:
-        told = await future
+        return await future
     except asyncio.CancelledError:
-        pending.cancel()
-        raise
-    return _answer(told)
+        # Cancelled once more: nobody has the time.
+        return None

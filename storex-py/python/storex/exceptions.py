@@ -33,6 +33,7 @@ __all__ = [
     "UpstreamError",
     "ValidationError",
     "WaitTimeoutError",
+    "operation_of",
 ]
 
 
@@ -169,7 +170,7 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C ended the waiting. What was begun goes on: ``operation_id`` names it where it is known."""
 
     operation_id: str | None
-    """The operation that goes on; none when the answer that names it had not come yet."""
+    """The operation that goes on; none when nothing was begun, or that could not be found out within a tenth of a second."""
 
     def __init__(self, message: str, *, operation_id: str | None = None) -> None:
         """An interrupt while this operation was waited for."""
@@ -179,6 +180,26 @@ class Interrupted(KeyboardInterrupt):
     def __reduce__(self) -> tuple[Any, ...]:
         """As any other exception of storex."""
         return _rebuilt, (type(self), self.args[0], dict(self.__dict__))
+
+
+def operation_of(error: BaseException | None) -> str | None:
+    """The operation an exception is about, which goes on whatever ended the waiting for it.
+
+    It looks at the exception and at what it was raised from. So it also answers for an ``asyncio.CancelledError``, for the ``TimeoutError`` of
+    ``asyncio.timeout`` and for what a signal handler of the program's own raises: none of them are storex's, and the calls they end name the operation
+    on them. None when no operation was begun, or that could not be found out within a tenth of a second.
+
+    >>> operation_of(StorexError("failed", operation_id="op_1"))
+    'op_1'
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        named = getattr(error, "operation_id", None)
+        if isinstance(named, str):
+            return named
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _rebuilt(kind: type[BaseException], message: str, state: dict[str, Any]) -> BaseException:
