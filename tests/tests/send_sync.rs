@@ -278,6 +278,12 @@ shared![
     storex_core::resource::TunnelWriter,
     storex_core::resource::ZonePolicySpec,
     storex_core::resource::ZoneSpec,
+    storex_mongo::CheckReport,
+    storex_mongo::DatabaseSettings,
+    storex_mongo::Fact,
+    storex_mongo::FactState,
+    storex_mongo::MongoDatabases,
+    storex_mongo::MongoStores,
     storex_redb::RedbStores,
     storex_server::Access,
     storex_server::ApiToken,
@@ -361,7 +367,7 @@ fn missing(pages: &[String], text: &str) -> (Vec<String>, usize) {
 fn no_public_type_is_missing_here() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let text = std::fs::read_to_string(root.join("tests/tests/send_sync.rs")).unwrap();
-    let pages = ["storex-core", "storex-cloudflare", "storex-redb", "storex-agent", "storex-server"];
+    let pages = ["storex-core", "storex-cloudflare", "storex-redb", "storex-mongo", "storex-agent", "storex-server"];
     let pages = pages.map(|page| std::fs::read_to_string(root.join(format!("docs/api/{page}.txt"))).unwrap());
     let (findings, seen) = missing(&pages, &text);
     assert!(seen > 100, "only {seen} types were read: the check would be empty");

@@ -13,10 +13,11 @@ use std::path::{Path, PathBuf};
 use storex_tests::process;
 
 /// Each library and its folder.
-const LIBRARIES: [(&str, &str); 6] = [
+const LIBRARIES: [(&str, &str); 7] = [
     ("storex_core", "storex-core"),
     ("storex_cloudflare", "storex-cloudflare"),
     ("storex_redb", "storex-redb"),
+    ("storex_mongo", "storex-mongo"),
     ("storex_agent", "storex-agent"),
     ("storex_server", "storex-server"),
     ("storex_fakes", "fakes"),
