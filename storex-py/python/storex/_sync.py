@@ -163,7 +163,7 @@ class Stores:
         ``domain_strategy`` is ``"zone"`` or ``"custom_hostname"``; none is the platform's own.
         A request with an ``idempotency_key`` may be repeated: it attaches to the operation it began. Raises
         :class:`~storex.ValidationError` with the field's pointer, :class:`~storex.ConflictError` for a name that is taken; when the operation fails
-        before the answer, its error, with its ``operation_id``.
+        before the answer, its error, with its ``operation_id``. Whatever else ends the call, :func:`~storex.operation_of` names the operation that goes on.
         """
         document = _requests.store_document(username, owner, email, domain, plan, domain_strategy)
         return self.create_from(document, idempotency_key=idempotency_key)
