@@ -156,7 +156,7 @@ async fn a_store_without_a_database_says_so_and_one_with_needs_the_server() {
 
 /// Every document of the repo as text.
 fn dump(world: &World) -> String {
-    world.stores.dump().values().map(|row| format!("{}\n", row.body.as_str())).collect()
+    world.stores.dump().values().map(|row| row.body.as_str().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test(start_paused = true)]

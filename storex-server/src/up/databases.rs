@@ -58,7 +58,8 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         keyring(&path, true).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "the keys that seal are kept");
-        std::fs::write(&path, "main 12").unwrap();
+        std::fs::remove_file(&path).unwrap();
+        PrivateFile { path: &path, what: "keyring", new_one: String::new() }.create("main 12").unwrap();
         let error = keyring(&path, true).unwrap_err();
         assert!(error.message().contains("line 1"), "{error}");
     }
