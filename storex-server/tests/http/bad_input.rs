@@ -165,7 +165,7 @@ async fn unknown_routes_are_problems_too() {
         "/API/stores",
         "//api/stores",
         "/metrics",
-        "/api/operations",
+        "/api/operation",
         "/healthz/",
     ] {
         api.get(path).await.problem(404, "not_found");

@@ -50,7 +50,11 @@ const OWNERS: &[Owner] = &[
         calls: &["OpenOptions::new"],
         why: "snapshots of store databases, for their owner only",
     },
-    Owner { file: "storex-server/src/token.rs", calls: &["OpenOptions::new"], why: "token files, made once and never replaced" },
+    Owner {
+        file: "storex-server/src/private_file.rs",
+        calls: &["OpenOptions::new"],
+        why: "tokens and keyrings, made once and never replaced",
+    },
     Owner {
         file: "storex-server/src/notify.rs",
         calls: &["OpenOptions::new"],
