@@ -1,10 +1,10 @@
 //! What is asked for one store: of the edge by `storex store purge`, `insight` and `reissue-certificate`, and of its database by `rotate-password`.
 
-use super::args::{InsightArgs, PurgeArgs, ReissueArgs, RotateArgs};
+use super::args::{InsightArgs, PurgeArgs, ReissueArgs, RotateArgs, WaitArgs};
 use super::connection::connect;
 use super::failure::Outcome;
 use super::follow::follow;
-use super::http::segment;
+use super::http::{Answer, Client, segment};
 use super::show;
 use super::streams::Streams;
 use crate::Environment;
@@ -30,11 +30,7 @@ pub(super) async fn reissue(args: &ReissueArgs, environment: &Environment, strea
     let client = connect(&args.connection, environment)?;
     let path = format!("/api/stores/{}/certificate/reissue", segment(&args.id));
     let answer = client.post(&path, &json!({ "force": args.force }), None).await?;
-    match &answer.operation {
-        Some(operation) if args.wait.wait => drop(follow(&client, operation, &args.wait, streams).await?),
-        Some(operation) => streams.note(&format!("follow it with: storex operation get {operation} --wait")),
-        None => {}
-    }
+    begun(&client, &answer, &args.wait, streams).await?;
     streams.answer(&answer.body, || Ok(format!("{}\n", show::text(&answer.body, "/detail"))))
 }
 
@@ -42,10 +38,16 @@ pub(super) async fn rotate(args: &RotateArgs, environment: &Environment, streams
     let client = connect(&args.connection, environment)?;
     let path = format!("/api/stores/{}/database/rotate", segment(&args.id));
     let answer = client.post(&path, &json!({}), None).await?;
+    begun(&client, &answer, &args.wait, streams).await?;
+    streams.answer(&answer.body, || Ok(format!("{}\n", show::text(&answer.body, "/operation"))))
+}
+
+/// Follows the operation an answer names, when that is wanted; else says how to.
+async fn begun(client: &Client, answer: &Answer, wait: &WaitArgs, streams: &mut Streams) -> Outcome {
     match &answer.operation {
-        Some(operation) if args.wait.wait => drop(follow(&client, operation, &args.wait, streams).await?),
+        Some(operation) if wait.wait => drop(follow(client, operation, wait, streams).await?),
         Some(operation) => streams.note(&format!("follow it with: storex operation get {operation} --wait")),
         None => {}
     }
-    streams.answer(&answer.body, || Ok(format!("{}\n", show::text(&answer.body, "/operation"))))
+    Ok(())
 }

@@ -57,10 +57,10 @@ pub(super) async fn insight(
     Ok(Json(view).into_response())
 }
 
-fn store_id(id: Result<Path<String>, PathRejection>) -> Result<StoreId> {
+pub(super) fn store_id(id: Result<Path<String>, PathRejection>) -> Result<StoreId> {
     id.ok().and_then(|Path(text)| text.parse().ok()).ok_or_else(|| absent("store"))
 }
 
-fn hide(error: Error) -> Error {
+pub(super) fn hide(error: Error) -> Error {
     if error.code() == Code::NotFound { absent("store") } else { error }
 }
