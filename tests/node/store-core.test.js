@@ -68,7 +68,7 @@ before(async () => {
   port = await freePort();
   fs.writeFileSync(file, [
     'STORE_ID=oceanbreeze-12345', "STORE_NAME='ocean<breeze>'", 'PRIMARY_DOMAIN=oceanbreezestore.com', 'SYSTEM_DOMAIN=oceanbreeze.storex.com',
-    'FORCE_HTTPS=true', 'ENABLE_INVENTORY=true', 'ENABLE_CUSTOM_THEME=true', 'DB_PASSWORD=wrecked-boat', 'UNLISTED=private', 'DB_HOST=mongodb://u:wrecked-boat@localhost:27017',
+    'FORCE_HTTPS=true', 'ENABLE_INVENTORY=true', 'ENABLE_CUSTOM_THEME=true', 'DB_PASSWORD=wrecked-boat', 'UNLISTED=private',
   ].join('\n') + '\n');
   shop = start(folder, { PORT: String(port), NODE_ENV: 'production' }, file);
   await says(shop, 'listens on');
@@ -102,10 +102,21 @@ test('the environment is an allow-list with secrets masked', async () => {
   const { body } = await get('/api/environment');
   const shown = JSON.parse(body);
   assert.equal(shown.DB_PASSWORD, '***');
-  assert.equal(shown.DB_HOST, 'mongodb://***@localhost:27017');
   assert.equal(shown.NODE_ENV, 'production');
   assert.equal(shown.UNLISTED, undefined);
   assert.ok(!body.includes('wrecked-boat'));
+});
+
+test('a password inside the address of the database is masked', () => {
+  const { visibleEnvironment } = require(path.join(repository, 'examples', 'store-core', 'utils', 'environment'));
+  const shown = visibleEnvironment({ DB_HOST: 'mongodb://u:wrecked-boat@localhost:27017' });
+  assert.equal(shown.DB_HOST, 'mongodb://***@localhost:27017');
+});
+
+test('a database without the driver ends the process with the reason', async () => {
+  const child = start(layOut('driverless', path.join(repository, 'examples', 'store-core')), { DB_HOST: 'mongodb://localhost:27017' });
+  assert.deepEqual(await once(child, 'close'), [1, null]);
+  assert.match(child.text, /no MongoDB driver/);
 });
 
 test('static files are served from public and from nowhere else', async () => {

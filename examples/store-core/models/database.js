@@ -17,8 +17,19 @@ function login(env) {
   return { host: env.DB_HOST, name: env.DB_NAME, user: env.DB_USER, password: env.DB_PASSWORD };
 }
 
+// Only a shop with a database needs the driver.
+function driver() {
+  try {
+    return require('mongodb');
+  } catch (error) {
+    if (error.code !== 'MODULE_NOT_FOUND') throw error;
+    console.error('DB_HOST is set and this core has no MongoDB driver; scripts/shop-core.sh makes a core that has it');
+    process.exit(1);
+  }
+}
+
 function connect(to, appName) {
-  const { MongoClient } = require('mongodb');
+  const { MongoClient } = driver();
   const client = new MongoClient(to.host, {
     auth: { username: to.user, password: to.password },
     authSource: to.name,
