@@ -138,14 +138,13 @@ impl Line {
         self.run(head, call, Some(again), None).await
     }
 
-    /// Lets the call happen so many seconds after its deadline.
-    fn land_late<T: 'static>(&self, cx: Option<&EffectCx>, seconds: u32, call: BoxFuture<'static, Result<T>>) {
+    /// Lets the call happen so many seconds after its deadline. One type of task for every call: each type more is compiled as a whole.
+    fn land_late(&self, cx: Option<&EffectCx>, seconds: u32, call: BoxFuture<'static, ()>) {
         let (Some(cx), Some(clock)) = (cx, self.clock.clone()) else { return };
         let pause = remaining(clock.now(), cx.deadline) + Duration::from_secs(u64::from(seconds));
         let landing = tokio::spawn(async move {
             clock.sleep(pause).await;
-            // Nobody is left to hear the answer.
-            drop(call.await);
+            call.await;
         });
         self.script.lands_late(landing.abort_handle());
     }
@@ -171,7 +170,9 @@ impl Line {
                 answer
             }
             (Some((_, Fault::Late(seconds))), _, Some(again)) => {
-                self.land_late(head.cx, seconds, again());
+                let late = again();
+                // Nobody is left to hear the answer.
+                self.land_late(head.cx, seconds, Box::pin(async move { drop(late.await) }));
                 Err(Error::unclear(Code::Timeout, format!("{} got no answer by the fault script", head.name)))
             }
             (Some((When::Before, fault)), ..) => match self.strike(head.name, head.cx, When::Before, fault).await {

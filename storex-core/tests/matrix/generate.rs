@@ -81,8 +81,11 @@ impl Generated {
 
     /// Every kind at every call of the run from this number on.
     fn strike(&mut self, base: &Scenario, run: &Outcome, from: usize) {
+        let mut sides = BTreeSet::new();
         for (call, hit) in hits(&run.calls, from) {
-            self.struck.extend(spots(run, call, hit.kind.when));
+            if sides.insert((call, hit.kind.when == When::Before)) {
+                self.struck.extend(spots(run, call, hit.kind.when));
+            }
             self.scenarios.push(base.with(hit));
         }
     }

@@ -72,6 +72,9 @@ fn is_effect(document: &OperationDoc, index: usize, step: &Step, back: bool, cal
         let way = if back { "u" } else { "f" };
         return document.id.as_str().strip_prefix("op_") == Some(operation) && number == format!("{index}{way}");
     }
+    if !is_bare_effect(call) {
+        return false;
+    }
     let Some(values) = step.values() else { return false };
     let removes = step.change == Change::Remove || back;
     match (step.key.kind, step.change) {
@@ -84,6 +87,11 @@ fn is_effect(document: &OperationDoc, index: usize, step: &Step, back: bool, cal
         }
         _ => false,
     }
+}
+
+/// True when the call can be an effect that does not name itself. The specs of steps are read for these alone.
+fn is_bare_effect(call: &Call) -> bool {
+    matches!(call.name, "host.visit" | "domains.find_zone" | "repo.claim" | "repo.claim_first" | "repo.release" | "repo.delete")
 }
 
 fn is_claim(spec: &ClaimSpec, removes: bool, call: &Call) -> bool {

@@ -1,6 +1,6 @@
 //! Somebody else who works on the same document.
 
-use crate::dice::Dice;
+use crate::tunnel_writer::dice::Dice;
 use serde_json::json;
 use std::sync::Arc;
 use storex_core::{IngressRule, TunnelDocument, TunnelId};

@@ -1,6 +1,6 @@
 //! A tunnel's document as it is on the wire: read, then replaced whole, with nothing between that ties the two together.
 
-use crate::dice::Dice;
+use crate::tunnel_writer::dice::Dice;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,9 +1,9 @@
 //! One trial: stores come and go on two controllers while strangers edit, controllers crash and writes land late.
 
-use crate::dice::Dice;
-use crate::guards::{Guarded, Without};
-use crate::stranger::Stranger;
-use crate::wire::{LATE, Traffic, Wire};
+use crate::tunnel_writer::dice::Dice;
+use crate::tunnel_writer::guards::{Guarded, Without};
+use crate::tunnel_writer::stranger::Stranger;
+use crate::tunnel_writer::wire::{LATE, Traffic, Wire};
 use serde_json::json;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};

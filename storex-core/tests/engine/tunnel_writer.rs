@@ -15,8 +15,8 @@ mod wire;
 
 #[cfg(test)]
 mod tests {
-    use crate::guards::Without;
-    use crate::trial::{Findings, trial};
+    use super::guards::Without;
+    use super::trial::{Findings, trial};
 
     fn trials(without: Without, seeds: std::ops::Range<u64>) -> Findings {
         let mut sum = Findings::default();
