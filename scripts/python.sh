@@ -81,7 +81,7 @@ wheel() {
   tools
   local wheels="$home/wheels" fresh="$home/fresh"
   rm -rf "$wheels" "$fresh"
-  (cd storex-py && "$venv/bin/maturin" build --release --locked --quiet --target-dir "$target" --out "$wheels")
+  (cd storex-py && "$venv/bin/maturin" build --profile wheel --locked --quiet --target-dir "$target" --out "$wheels")
   "$python" -m venv "$fresh"
   "$fresh/bin/pip" --quiet --disable-pip-version-check install --no-index --no-deps "$wheels"/*.whl
   (cd "$home" && "$fresh/bin/python" -W error "$OLDPWD/scripts/readme-block.py" "$OLDPWD/README.md" "$OLDPWD/storex-py/README.md")
