@@ -12,7 +12,7 @@
 
 use futures::StreamExt;
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,6 +26,7 @@ use storex_core::{
 };
 use storex_fakes::World;
 use storex_redb::RedbStores;
+use storex_tests::installation::free_port;
 
 const ROUNDS: usize = 15;
 /// Creates under way at the same time when their rate is measured.
@@ -38,10 +39,6 @@ const WRITES_ON_PATH: u32 = 7;
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times[times.len() / 2]
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 fn row(name: &str, figure: &str, floor: &str, ratio: &str, bound: &str) {
@@ -85,7 +82,7 @@ async fn answers(address: SocketAddr, host: &str) -> bool {
 async fn node_boot(tools: &Tools, user: Option<&User>, core: &Path) -> Duration {
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
-        let port = free_port();
+        let port = free_port().unwrap();
         let begun = Instant::now();
         let program = Program::new(&tools.node)
             .arg("app.js")
@@ -105,7 +102,7 @@ async fn node_boot(tools: &Tools, user: Option<&User>, core: &Path) -> Duration 
 
 /// One more route: candidate, `-t`, rename, HUP, until no old worker accepts.
 async fn route_commit(tools: &Tools, user: Option<&User>, dir: &Path, routes: u16) -> Duration {
-    let listen = (Ipv4Addr::LOCALHOST, free_port()).into();
+    let listen = (Ipv4Addr::LOCALHOST, free_port().unwrap()).into();
     let settings = NginxSettings {
         binary: tools.nginx.clone(),
         prefix: dir.join("nginx"),
@@ -133,8 +130,8 @@ async fn route_commit(tools: &Tools, user: Option<&User>, dir: &Path, routes: u1
 
 /// An installation of its own in this folder.
 fn installation(dir: &Path, tools_prefix: &Path, core: PathBuf) -> storex_server::up::UpOptions {
-    let ports =
-        storex_server::up::Ports { controller: free_port(), agent: free_port(), router: free_port(), simulator: free_port() };
+    let [controller, agent, router, simulator] = [(); 4].map(|()| free_port().unwrap());
+    let ports = storex_server::up::Ports { controller, agent, router, simulator };
     storex_server::up::UpOptions {
         data_dir: dir.join("up"),
         ports,

@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use storex_core::{Error, Result};
@@ -15,12 +16,26 @@ use tokio::sync::oneshot;
 /// Why an installation or an exchange with it did not work, in words.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// A loopback port nothing listens on now.
+/// Ports [`free_port`] gives: below those Linux gives to connections (32768 and above), so that none of these takes one
+/// before its server listens, and below those the tests give to stores.
+const FREE: std::ops::Range<u16> = 12_000..23_900;
+
+/// A loopback port nothing listens on now, which this process was not given before. Programs that run at the same time begin apart.
 ///
 /// # Errors
-/// When the machine gives none.
+/// When all are taken.
 pub fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let count = u32::from(FREE.end - FREE.start);
+    let first = std::process::id().wrapping_mul(151) % count;
+    for _ in 0..count {
+        let place = (first + GIVEN.fetch_add(1, Ordering::Relaxed)) % count;
+        let port = FREE.start + u16::try_from(place).unwrap_or_default();
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(std::io::Error::new(std::io::ErrorKind::AddrInUse, format!("every port of {FREE:?} is taken")))
 }
 
 /// A directory the stores' user can pass through.

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,12 +13,9 @@ use storex_fakes::laws::broken_laws;
 use storex_fakes::laws::store_host::{DRIFT, LAWS, WithHand};
 use storex_server::up::{Ports, RoleName, UpOptions, serve};
 use storex_tests::hand::RealHand;
+use storex_tests::installation::free_port;
 use storex_tests::process;
 use tokio::sync::oneshot;
-
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
-}
 
 fn options(dir: &Path, ports: Ports, first: u16) -> UpOptions {
     UpOptions {
@@ -43,7 +40,8 @@ fn options(dir: &Path, ports: Ports, first: u16) -> UpOptions {
 async fn the_real_host_keeps_every_law_and_stops_without_a_trace() {
     let dir = tempfile::Builder::new().prefix("storex-host.").tempdir_in("/tmp").unwrap();
     std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
-    let ports = Ports { controller: free_port(), agent: free_port(), router: free_port(), simulator: free_port() };
+    let [controller, agent, router, simulator] = [(); 4].map(|()| free_port().unwrap());
+    let ports = Ports { controller, agent, router, simulator };
     let options = options(dir.path(), ports, 25_100);
     let (stop, stopped) = oneshot::channel::<()>();
     let (ready, is_ready) = oneshot::channel::<()>();

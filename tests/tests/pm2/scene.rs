@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use storex_agent::pm2::{Pm2Processes, Pm2Settings};
 use storex_agent::proc::{self, User};
@@ -14,6 +12,7 @@ use storex_agent::tools::{NamedTools, Tools};
 use storex_agent::{atomic, proc::Handle};
 use storex_core::{EffectCx, Epoch, Port, ProcessFacts, ProcessSpec, ProcessStatus, ProcessSupervisor, StoreId, SystemClock};
 use storex_fakes::laws::process_supervisor::first_lines;
+use storex_tests::installation::free_port;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -98,7 +97,7 @@ impl Scene {
             directory,
             environment_file,
             environment_digest: "digest".to_owned(),
-            port: free_port(),
+            port: free_port().unwrap().try_into().unwrap(),
             node_env: "production".to_owned(),
             max_memory_bytes: 1 << 30,
         }
@@ -137,17 +136,6 @@ fn open_to_all(folder: &Path) {
 fn files_below(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
-}
-
-fn free_port() -> Port {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 20_000 + u16::try_from(std::process::id() % 40).unwrap() * 250;
-    loop {
-        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 2_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port.try_into().unwrap();
-        }
-    }
 }
 
 /// The context of a call about this store.
