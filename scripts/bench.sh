@@ -3,6 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # Built as it would be deployed. What counts is spent in other programs and in fsync.
-cargo bench --locked -p storex-tests --bench main_job --bench ingress --bench fleet
+scripts/install-mongod.sh
+cargo bench --locked -p storex-tests --bench main_job --bench ingress --bench fleet --bench mongo
 # The wheel as people install it.
 scripts/python.sh bench

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What does not fit CI, with fresh seeds: the fault matrix, the state machine, and real kills. Usage: soak.sh MINUTES (default 10).
+# What does not fit CI, with fresh seeds: the fault matrix, the state machine, real kills, and MongoDB whose primary is killed. Usage: soak.sh MINUTES (default 10).
 # Appends one row to docs/soak-ledger.md, also when something failed, and then ends non-zero.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,6 +19,9 @@ mkdir -p "$logs"
 matrix_minutes=$(((minutes * 5 + 9) / 10))
 machine_minutes=$(((minutes * 2 + 9) / 10))
 kills=$((minutes * 8 > 150 ? minutes * 8 : 150))
+# Beyond them a quarter for MongoDB: a kill takes some six seconds, a pause one and a half.
+primaries=$((minutes * 2 > 10 ? minutes * 2 : 10))
+pauses=$((minutes * 9))
 failures=()
 
 # Runs one part and keeps its whole output; $part_line is its line of figures, or what it said last.
@@ -38,7 +41,8 @@ part() { # name, start of its line of figures, command...
 }
 
 scripts/install-host.sh
-tests=(--test matrix --test state_machine --test kills)
+scripts/install-mongod.sh
+tests=(--test matrix --test state_machine --test kills --test mongo)
 # Building takes none of the minutes; what does not build fails below and is written down.
 cargo test --workspace --locked --no-run "${tests[@]}" || true
 SECONDS=0
@@ -59,12 +63,17 @@ killed=${part_line#kills: }
 killed=${killed:-failed ($kills kills, seed $seed)}
 resumed=$(grep -o 'resume after kill -9.*' "$logs/kills.log" | tail -n 1 || true)
 
+part mongo 'pauses past a lease: ' env STOREX_MONGO_KILLS="$primaries" STOREX_MONGO_PAUSES="$pauses" \
+  cargo test --workspace --locked --test mongo -- primaries:: leases:: --nocapture
+database=${part_line:-failed ($primaries kills, $pauses pauses)}
+killed_primaries=$(grep -o '[0-9]* kills of the primary: .*' "$logs/mongo.log" | tail -n 1 || true)
+
 spent=$(((SECONDS + 30) / 60))
 verdict='0'
 [ "${#failures[@]}" -eq 0 ] || verdict="${#failures[@]}: $(printf '%s; ' "${failures[@]}")"
 [ -e "$ledger" ] || { echo "soak.sh: $ledger is missing" >&2; exit 1; }
 row() { local cell; for cell in "$@"; do printf '| %s ' "$(tr '\n|' '  ' <<<"$cell" | sed 's/ *$//')"; done; printf '|\n'; }
-row "$began" "$commit" "$spent of $minutes" "$matrix" "$machine" "$killed; $resumed" "$verdict" | tee -a "$ledger"
+row "$began" "$commit" "$spent of $minutes" "$matrix" "$machine" "$killed; $resumed" "$killed_primaries; $database" "$verdict" | tee -a "$ledger"
 
 printf '\nsoak: %d minutes, %d failures; logs in %s\n' "$spent" "${#failures[@]}" "$logs"
 [ "${#failures[@]}" -eq 0 ]

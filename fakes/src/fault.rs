@@ -33,6 +33,8 @@ pub enum Fault {
     Unavailable,
     /// No answer until the rule is removed.
     Hold,
+    /// The call takes so many milliseconds longer and goes well. It sleeps by the clock of the line it is on; without one, not at all.
+    Slow(u32),
     /// No answer until the call's deadline, then an error that says nothing about the effect. A call without a deadline: at once.
     NoAnswer,
     /// Too many requests, proved to have had no effect; seconds until the next one is welcome.

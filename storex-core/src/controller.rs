@@ -36,7 +36,7 @@ pub use insight::InsightView;
 pub use plan::{PlanView, PlannedStep};
 pub use platform::Readiness;
 pub use reconcile::{ReconcileOptions, ReconcileReport};
-pub use request::CreateStoreRequest;
+pub use request::{CreateStoreRequest, force_from_json};
 pub use settings::Settings;
 pub use tunnel::{ConnectorView, TunnelView};
 pub use tunnel_health::{TunnelHealth, TunnelState};

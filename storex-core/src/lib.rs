@@ -102,7 +102,7 @@ pub use controller::{
     Accepted, ConfigurationStatus, ConfigurationView, ConnectorView, Controller, ControllerBuilder, CreateStoreRequest,
     DomainsView, Drift, DriftQuery, DriftReport, IdempotencyKey, InsightView, OperationEvent, OperationEvents, OperationHandle,
     PlanGap, PlanView, PlannedStep, PurgeView, Readiness, ReconcileOptions, ReconcileReport, ReissueView, RequestOptions,
-    Settings, StoreCreated, StoreList, StoreView, TunnelHealth, TunnelState, TunnelView,
+    Settings, StoreCreated, StoreList, StoreView, TunnelHealth, TunnelState, TunnelView, force_from_json,
 };
 pub use entropy::{Entropy, EntropyExt, SystemEntropy};
 pub use error::{Certainty, Code, Entry, Error, ErrorRecord, Kind, Result};

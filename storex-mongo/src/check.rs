@@ -2,6 +2,7 @@
 
 mod fact;
 mod keys;
+mod layout;
 mod leases;
 mod rights;
 mod scratch;
@@ -132,6 +133,7 @@ impl Book {
         self.prove("leases", leases::pass_on(scratch)).await;
         self.prove("time limits", times::limits(scratch)).await;
         self.prove("change notices", wakes::notices(scratch)).await;
+        self.prove("layout", layout::forward(scratch)).await;
     }
 }
 

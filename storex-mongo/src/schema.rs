@@ -1,6 +1,7 @@
 //! Whose the database is, and the version of its layout.
 
 use crate::failure::{Failure, code, describe, limited};
+use futures::future::BoxFuture;
 use mongodb::Database;
 use mongodb::bson::{Document, doc};
 use storex_core::{Code, Error, Result};
@@ -13,10 +14,18 @@ pub(crate) const SCHEMA: &str = "schema";
 pub(crate) const EPOCH: &str = "epoch";
 /// Document in [`META`]: a copy fills the database and has not ended.
 pub(crate) const UNFINISHED: &str = "unfinished";
-/// The layout this build reads and writes.
-pub(crate) const KNOWN: i64 = 1;
+/// Moves a database from one layout to the next. It is repeated after a start that broke off, so it may meet what it did already; controllers of the
+/// older storex are stopped before.
+pub(crate) type Step = fn(&Database) -> BoxFuture<'_, Result<()>>;
 
-/// Claims an empty database, or proves that this build knows the layout of an old one, and that it can be written.
+/// The layout storex began with.
+const FIRST: i64 = 1;
+/// One step for each layout there was before this one.
+const STEPS: [Step; 0] = [];
+/// The layout this build reads and writes.
+pub(crate) const KNOWN: i64 = FIRST + STEPS.len() as i64;
+
+/// Claims an empty database, or brings an old one to the layout this build knows, and proves that it can be written.
 ///
 /// # Errors
 /// `unusable` for a database of somebody else, of a newer storex, one that a copy has not filled to the end, or one that the user may not write; `unavailable` when no majority confirms.
@@ -25,12 +34,33 @@ pub(crate) async fn prepare(database: &Database) -> Result<()> {
         refuse_foreign(database).await?;
         make(database).await?;
     }
-    let version = read(database).await?.and_then(|schema| schema.get_i64("version").ok());
-    judge(version, database.name())?;
+    forward(database, FIRST, &STEPS).await?;
+    judge(layout(database).await?, database.name())?;
     if is_unfinished(database).await? {
         return Err(unfinished(database.name()));
     }
     touch(database).await
+}
+
+/// The layout the database says it has.
+pub(crate) async fn layout(database: &Database) -> Result<Option<i64>> {
+    Ok(read(database).await?.and_then(|schema| schema.get_i64("version").ok()))
+}
+
+/// Takes every step from the layout of the database on, the first of which begins at layout `first`. What is no layout of theirs is left as it is.
+///
+/// # Errors
+/// Those of a step; the layout is then the one before it.
+pub(crate) async fn forward(database: &Database, first: i64, steps: &[Step]) -> Result<()> {
+    while let Some(version) = layout(database).await? {
+        let Some(step) = usize::try_from(version - first).ok().and_then(|place| steps.get(place)) else { break };
+        tracing::info!(database = database.name(), from = version, "bringing the layout of the database forward");
+        step(database).await?;
+        // Another controller that starts at the same time may have been faster.
+        let (filter, next) = (doc! { "_id": SCHEMA, "version": version }, doc! { "$set": { "version": version + 1 } });
+        limited(database.collection::<Document>(META).update_one(filter, next)).await.map_err(Failure::of_write)?;
+    }
+    Ok(())
 }
 
 async fn read(database: &Database) -> Result<Option<Document>> {

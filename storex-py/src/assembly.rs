@@ -7,10 +7,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use storex_agent::AgentClient;
-use storex_cloudflare::{CloudflareAccount, CloudflareClient, in_background};
+use storex_cloudflare::{CloudflareAccount, CloudflareClient, CloudflareResolver, in_background};
 use storex_core::{
-    Clock, Code, Controller, DomainProvider, Error, Hostname, PortRange, Result, Secret, Settings, SingleHost, StoreHost,
-    StoreRepo, SystemClock, TunnelRoutes,
+    Clock, Code, Controller, Error, Hostname, PortRange, Result, Secret, Settings, SingleHost, StoreHost, StoreRepo, SystemClock,
 };
 use storex_fakes::cloudflare::{RunningSimulator, Simulator};
 use storex_fakes::{MemoryDomains, MemoryHost, MemoryNotifier, MemoryStores, MemoryTunnels, World};
@@ -86,26 +85,42 @@ async fn sandbox(settings: &SandboxSettings) -> Result<Opened> {
     Ok(opened)
 }
 
-/// Zones and tunnels, and the simulator behind them.
-type Edge = (Arc<dyn DomainProvider>, Arc<dyn TunnelRoutes>, Option<RunningSimulator>);
+/// What stands before the stores.
+enum Edge {
+    /// Twins in memory.
+    Memory,
+    /// An account of Cloudflare's API, the public DNS, and the simulator behind both.
+    Account(Box<CloudflareAccount>, CloudflareResolver, Option<RunningSimulator>),
+}
 
 async fn embedded(settings: &EmbeddedSettings) -> Result<Opened> {
     let primary: Hostname = settings.primary_domain.parse()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let repo = repo(settings, &clock).await?;
     let host = host(settings.agent.as_ref(), &clock)?;
-    let (domains, tunnel, simulator) = edge(&settings.edge, &primary, &clock).await?;
-    let controller = Controller::builder()
+    let builder = Controller::builder()
         .repo(repo)
-        .domains(domains)
-        .tunnel(tunnel)
         .hosts(Arc::new(SingleHost(host)))
         .notifier(Arc::new(MemoryNotifier::default()))
-        .clock(clock)
-        .build(Settings::new(primary))
-        .await?;
+        .clock(Arc::clone(&clock));
+    let (builder, simulator, outside) = match edge(&settings.edge, &primary, &clock).await? {
+        Edge::Memory => {
+            let builder = builder.domains(Arc::new(MemoryDomains::new(primary.clone())));
+            (builder.tunnel(Arc::new(MemoryTunnels::default())), None, false)
+        }
+        Edge::Account(account, resolver, simulator) => {
+            let builder = builder.domains(Arc::new(account.domains())).tunnel(Arc::new(account.tunnels()));
+            let builder = builder.edge(Arc::new(account.edge())).insight(Arc::new(account.insight()));
+            (builder.dns(Arc::new(resolver)), simulator, true)
+        }
+    };
+    let controller = builder.build(Settings::new(primary)).await?;
     let opened = Opened { controller, world: None, documents: None, tasks: Mutex::default(), _simulator: simulator };
     stand(&opened, &settings.router).await?;
+    if outside {
+        opened.keep(|controller| in_background(async move { controller.run_domains().await }));
+        opened.keep(|controller| in_background(async move { controller.run_tunnel_watch().await }));
+    }
     opened.keep(|controller| async move { controller.run_outbox().await });
     opened.keep(|controller| async move { controller.run_recovery().await });
     if settings.reconcile {
@@ -152,10 +167,8 @@ fn host(agent: Option<&AgentSettings>, clock: &Arc<dyn Clock>) -> Result<Arc<dyn
 
 async fn edge(settings: &EdgeSettings, primary: &Hostname, clock: &Arc<dyn Clock>) -> Result<Edge> {
     let client = CloudflareClient::builder().clock(Arc::clone(clock));
-    let (client, simulator) = match settings {
-        EdgeSettings::Memory => {
-            return Ok((Arc::new(MemoryDomains::new(primary.clone())), Arc::new(MemoryTunnels::default()), None));
-        }
+    let (client, resolver, simulator) = match settings {
+        EdgeSettings::Memory => return Ok(Edge::Memory),
         EdgeSettings::Simulator { state } => {
             let simulator = simulator(state.as_deref(), primary).await?;
             let client = client
@@ -164,15 +177,15 @@ async fn edge(settings: &EdgeSettings, primary: &Hostname, clock: &Arc<dyn Clock
                 .loopback_only(true)
                 .late_effect_window(SIMULATED_LATE_EFFECTS)
                 .zone_signups(SIMULATED_SIGNUPS.0, SIMULATED_SIGNUPS.1);
-            (client.build()?, Some(simulator))
+            (client.build()?, CloudflareResolver::at(&simulator.resolver_url(), true)?, Some(simulator))
         }
         EdgeSettings::Cloudflare { token, account } => {
             let account = account.as_deref().map(str::parse).transpose()?;
-            (client.token(Secret::new(token.clone())).account(account).build()?, None)
+            (client.token(Secret::new(token.clone())).account(account).build()?, CloudflareResolver::new()?, None)
         }
     };
     let account = CloudflareAccount::discover(&client, primary).await?;
-    Ok((Arc::new(account.domains()), Arc::new(account.tunnels()), simulator))
+    Ok(Edge::Account(Box::new(account), resolver, simulator))
 }
 
 async fn simulator(state: Option<&Path>, primary: &Hostname) -> Result<RunningSimulator> {

@@ -145,6 +145,13 @@ pub(crate) async fn use_case(controller: &Controller, call: &Call) -> Outcome {
             let plan = controller.plan_delete(&call.store()?).await;
             Answer::of(&plan.map_err(|error| hide(error, "store"))?)
         }
+        "stores.purge" | "stores.reissue" | "stores.insight" | "stores.rotate" => of_store(controller, call).await,
+        "tunnel.show" => Answer::of(&controller.tunnel().await?),
+        "tunnel.reset" => {
+            let (id, force, controller) = (call.connector()?, call.force()?, controller.clone());
+            let view = detached(async move { controller.reset_connector(&id, force).await }).await;
+            Answer::of(&view.map_err(|error| hide(error, "connector"))?)
+        }
         "drift" => {
             let report = controller.drift(&call.drift()?).await;
             Answer::of(&report.map_err(|error| hide(error, "store"))?)
@@ -155,6 +162,38 @@ pub(crate) async fn use_case(controller: &Controller, call: &Call) -> Outcome {
             Answer::of(&report.map_err(|error| hide(error, "store"))?)
         }
         _ => operation(controller, call).await,
+    }
+}
+
+/// What is asked of a store beside its life.
+async fn of_store(controller: &Controller, call: &Call) -> Outcome {
+    let (id, controller) = (call.store()?, controller.clone());
+    let missing = |error| hide(error, "store");
+    match call.name.as_str() {
+        "stores.insight" => {
+            let length = call.length()?;
+            Answer::of(&controller.store_insight(&id, length).await.map_err(missing)?)
+        }
+        "stores.purge" => {
+            let view = detached(async move { controller.purge_cache(&id).await }).await;
+            Answer::of(&view.map_err(missing)?)
+        }
+        "stores.reissue" => {
+            let force = call.force()?;
+            let view = detached(async move { controller.reissue_certificate(&id, force).await }).await.map_err(missing)?;
+            let answer = Answer::of(&view)?;
+            Ok(if let Some(operation) = &view.operation { answer.began(operation, false) } else { answer })
+        }
+        _ => {
+            let begun = call.begun.clone();
+            let operation = detached(async move {
+                let operation = controller.rotate_database_password(&id).await?;
+                begun.tell(operation.id());
+                Ok(operation.id().clone())
+            });
+            let operation = operation.await.map_err(missing)?;
+            Ok(Answer::of(&json!({ "status": "success", "operation": operation }))?.began(&operation, false))
+        }
     }
 }
 

@@ -2,12 +2,16 @@
 
 use crate::call::Call;
 use serde_json::Value;
-use storex_core::{Code, DriftQuery, Error, IdempotencyKey, OperationId, ReconcileOptions, RequestOptions, Result, StoreId};
+use std::time::Duration;
+use storex_core::{
+    Code, ConnectorId, DriftQuery, Error, IdempotencyKey, OperationId, ReconcileOptions, RequestOptions, Result, StoreId,
+    force_from_json,
+};
 
 /// Who sends requests: there is one operator.
 const PRINCIPAL: &str = "operator";
-/// Keys of the document of a reconcile.
-const KEYS: [&str; 5] = ["store_id", "dry_run", "accept_restore", "limit", "page_token"];
+/// How far back insight goes when nobody says, as in the REST API.
+const USUAL_SECONDS: usize = 3_600;
 
 impl Call {
     /// The text of a parameter.
@@ -61,32 +65,25 @@ impl Call {
         Ok(query)
     }
 
-    /// What a reconcile may do. What is null counts as not there.
+    /// What a reconcile may do.
     pub(crate) fn reconcile(&self) -> Result<ReconcileOptions> {
-        let body = self.document()?;
-        let expected = |what: &str, pointer: String| Error::new(Code::InvalidField, format!("expected {what}")).pointer(pointer);
-        let fields = body.as_object().ok_or_else(|| expected("an object", String::new()))?;
-        let mut options = ReconcileOptions::default();
-        for (key, value) in fields {
-            let wrong = |what: &str| expected(what, format!("/{key}"));
-            let flag = || value.as_bool().ok_or_else(|| wrong("true or false"));
-            let text = || value.as_str().ok_or_else(|| wrong("text"));
-            if value.is_null() && KEYS.contains(&key.as_str()) {
-                continue;
-            }
-            match key.as_str() {
-                "store_id" => options.query.store = Some(store_id(text()?)?),
-                "dry_run" => options.dry_run = flag()?,
-                "accept_restore" => options.accept_restore = flag()?,
-                "limit" => {
-                    let limit = value.as_u64().ok_or_else(|| wrong("a whole number of at least 0"))?;
-                    options.query.limit = usize::try_from(limit).unwrap_or(usize::MAX);
-                }
-                "page_token" => options.query.page_token = Some(text()?.to_owned()).filter(|token| !token.is_empty()),
-                _ => return Err(unknown(key)),
-            }
-        }
-        Ok(options)
+        ReconcileOptions::from_json(&self.document()?)
+    }
+
+    /// Whether the document says to do it all the same.
+    pub(crate) fn force(&self) -> Result<bool> {
+        force_from_json(&self.document()?)
+    }
+
+    /// How far back it is looked.
+    pub(crate) fn length(&self) -> Result<Duration> {
+        let seconds = if self.text("seconds").is_some() { self.whole_number("seconds")? } else { USUAL_SECONDS };
+        Ok(Duration::from_secs(u64::try_from(seconds.max(1)).unwrap_or(u64::MAX)))
+    }
+
+    /// The connector it is about; what is no identifier is a connector that is not there.
+    pub(crate) fn connector(&self) -> Result<ConnectorId> {
+        self.id.parse().map_err(|_| absent("connector"))
     }
 }
 
@@ -97,10 +94,4 @@ pub(crate) fn absent(what: &str) -> Error {
 
 fn store_id(text: &str) -> Result<StoreId> {
     text.parse().map_err(|_| absent("store"))
-}
-
-fn unknown(key: &str) -> Error {
-    let shown: String = key.chars().take(60).collect();
-    let pointer = format!("/{}", shown.replace('~', "~0").replace('/', "~1"));
-    Error::new(Code::UnknownField, format!("the field {shown:?} is not known; known are {}", KEYS.join(", "))).pointer(pointer)
 }

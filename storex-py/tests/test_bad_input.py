@@ -43,6 +43,11 @@ def send(sx: Any, case: dict[str, Any], document: Any) -> Any:
         "cancel": lambda: sx.operations.cancel(id),
         "retry": lambda: sx.operations.retry(id),
         "drift": lambda: sx.drift(**query),
+        "purge": lambda: sx.stores.purge_cache(id),
+        "reissue": lambda: sx.stores.reissue_certificate(id, **case.get("document", {})),
+        "insight": lambda: sx.stores.insight(id, **query),
+        "rotate": lambda: sx.stores.rotate_password(id),
+        "reset": lambda: sx.tunnel.reset(id, **case.get("document", {})),
         "reconcile": lambda: sx.reconcile(**document),
     }
     return calls[case["call"]]()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import storex
-from conftest import OWNER, Mode, settled
+from conftest import OWNER, Mode, run, settled
 
 
 def test_a_store_is_created_waited_for_listed_and_deleted_without_a_trace(mode: Mode) -> None:
@@ -170,6 +170,39 @@ def test_drift_is_found_page_by_page_and_brought_back(mode: Mode) -> None:
     assert report.items == tuple(found) and len(report.operations) == 1
     sx.operations.wait(report.operations[0], timeout=60)
     assert list(sx.drift()) == []
+
+
+def test_what_the_edge_does_for_a_store_is_asked(mode: Mode) -> None:
+    sx = mode.client
+    creation = sx.stores.create("oceanbreeze", domain="oceanbreezestore.com", **OWNER)
+    creation.wait(timeout=60)
+    names = {"oceanbreeze.storex.com", "oceanbreezestore.com"}
+    assert set(sx.stores.purge_cache(creation.store_id).hosts) == names
+    insight, usual = sx.stores.insight(creation.store_id, seconds=600), sx.stores.insight(creation.store_id)
+    assert {traffic.host for traffic in insight.hosts} == names and insight.security_events == ()
+    lengths = [(told.until - told.since).total_seconds() for told in (insight, usual)]
+    assert lengths == [600, 3600]
+    reissue = sx.stores.reissue_certificate(creation.store_id)
+    assert reissue.detail
+    if reissue.operation_id:
+        sx.operations.wait(reissue.operation_id, timeout=60)
+    tunnel = sx.tunnel.get()
+    assert (tunnel.routing, tunnel.serving, tunnel.connectors) == ("router", False, ())
+    system_only = sx.stores.create("bluepeak", **OWNER)
+    system_only.wait(timeout=60)
+    for refused in (sx.stores.reissue_certificate, sx.stores.rotate_password):
+        with pytest.raises(storex.ValidationError) as error:
+            refused(system_only.store_id)
+        assert error.value.code == "unsupported"
+
+    async def main() -> None:
+        again = mode.asynchronous()
+        assert await again.tunnel.get() == tunnel
+        assert await again.stores.reissue_certificate(creation.store_id, force=False)
+        if mode.name == "remote":
+            await again.close()
+
+    run(main)
 
 
 def test_values_compare_hash_show_and_give_their_document_back(sx: storex.Storex) -> None:

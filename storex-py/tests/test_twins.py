@@ -14,6 +14,7 @@ PAIRS = [
     (storex.Storex, storex.AsyncStorex),
     (storex.Stores, storex.AsyncStores),
     (storex.Operations, storex.AsyncOperations),
+    (storex.Tunnels, storex.AsyncTunnels),
     (storex.OperationHandle, storex.AsyncOperationHandle),
     (storex.Creation, storex.AsyncCreation),
     (storex.Paged, storex.AsyncPaged),

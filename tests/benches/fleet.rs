@@ -270,13 +270,15 @@ impl Fleet {
     }
 }
 
-/// Most calls in any window.
+/// Most calls in any window, whatever order they stand in.
 fn peak(calls: &[Call]) -> usize {
+    let mut times: Vec<Timestamp> = calls.iter().map(|call| call.at).collect();
+    times.sort_unstable();
     let mut recent: VecDeque<Timestamp> = VecDeque::new();
     let mut most = 0;
-    for call in calls {
-        recent.push_back(call.at);
-        while recent.front().is_some_and(|first| *first + WINDOW <= call.at) {
+    for at in times {
+        recent.push_back(at);
+        while recent.front().is_some_and(|first| *first + WINDOW <= at) {
             recent.pop_front();
         }
         most = most.max(recent.len());

@@ -219,6 +219,12 @@ impl Line {
                 self.script.happen(event);
                 return Ok(());
             }
+            Fault::Slow(milliseconds) => {
+                if let Some(clock) = &self.clock {
+                    clock.sleep(Duration::from_millis(u64::from(milliseconds))).await;
+                }
+                return Ok(());
+            }
             Fault::Refuse(code) => return Err(Error::new(code, format!("{name} was refused by the fault script"))),
             Fault::Unavailable => Error::new(Code::Unavailable, format!("{name} is down by the fault script")),
             Fault::RateLimited(seconds) => {

@@ -83,8 +83,8 @@ impl World {
         }
     }
 
-    /// The parts without tripwires.
-    pub(super) fn bare_parts(&self) -> Parts {
+    /// The parts without tripwires, which judge by the documents in memory: for a controller whose documents are elsewhere.
+    pub fn bare_parts(&self) -> Parts {
         Parts {
             repo: Arc::new(self.stores.clone()),
             domains: Arc::new(self.domains.clone()),

@@ -1,5 +1,6 @@
-//! The request to create a store, read from JSON in one place for every door.
+//! What requests say, read from JSON in one place for every door.
 
+use super::reconcile::ReconcileOptions;
 use crate::record::StoreDetails;
 use crate::{Code, DomainStrategy, Email, Error, Hostname, Result, Username};
 use serde::Serialize;
@@ -89,6 +90,36 @@ impl CreateStoreRequest {
     }
 }
 
+impl ReconcileOptions {
+    /// Reads `{"store_id", "dry_run", "accept_restore", "limit", "page_token"}`; what is null or an empty token counts as not there.
+    ///
+    /// # Errors
+    /// `unknown_field` with the nearest known name, `invalid_field`; each with the JSON pointer of the field. `not_found` for what is no identifier of a
+    /// store.
+    pub fn from_json(body: &Value) -> Result<Self> {
+        let body = object(body, "")?;
+        known_keys(body, "", &["store_id", "dry_run", "accept_restore", "limit", "page_token"])?;
+        let absent = |_| Error::new(Code::NotFound, "there is no such store");
+        let mut options = Self::default();
+        options.query.store = optional(body, "", "store_id")?.map(str::parse).transpose().map_err(absent)?;
+        options.query.limit = whole_number(body, "limit")?;
+        options.query.page_token = optional(body, "", "page_token")?.filter(|token| !token.is_empty()).map(str::to_owned);
+        options.dry_run = flag(body, "dry_run")?;
+        options.accept_restore = flag(body, "accept_restore")?;
+        Ok(options)
+    }
+}
+
+/// Whether a request says `{"force": true}`; what is null counts as not there.
+///
+/// # Errors
+/// `unknown_field` and `invalid_field` with the JSON pointer, for any other document.
+pub fn force_from_json(body: &Value) -> Result<bool> {
+    let body = object(body, "")?;
+    known_keys(body, "", &["force"])?;
+    flag(body, "force")
+}
+
 fn check_text(pointer: &str, text: &str) -> Result<()> {
     let refuse = |why: &str| Err(Error::new(Code::InvalidField, format!("the field {why}")).pointer(pointer));
     if text.trim().is_empty() {
@@ -134,6 +165,17 @@ fn flag(object: &Map<String, Value>, key: &str) -> Result<bool> {
         Some(other) => {
             let why = format!("expected a boolean, got {}", kind(other));
             Err(Error::new(Code::InvalidField, why).pointer(format!("/{key}")))
+        }
+    }
+}
+
+/// A whole number of at least 0; 0 when it is not there.
+fn whole_number(object: &Map<String, Value>, key: &str) -> Result<usize> {
+    match object.get(key) {
+        None | Some(Value::Null) => Ok(0),
+        Some(value) => {
+            let why = || Error::new(Code::InvalidField, "expected a whole number of at least 0").pointer(format!("/{key}"));
+            Ok(usize::try_from(value.as_u64().ok_or_else(why)?).unwrap_or(usize::MAX))
         }
     }
 }

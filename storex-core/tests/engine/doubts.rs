@@ -1,5 +1,5 @@
 //! Reads that lag behind, effects that land late and documents that are gone: what an operation may not conclude from them.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use std::time::Duration;
 use storex_core::operation::{OperationDoc, OperationState};
@@ -268,5 +268,27 @@ async fn a_controller_stopped_before_its_lease_reads_the_journal_under_it() {
     tokio::time::sleep(Duration::from_mins(10)).await;
     stopped.gate.resume();
     tokio::time::sleep(Duration::from_mins(10)).await;
+    assert_eq!(world.judge(Allowance::default()).await, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_host_delays_a_store_and_nothing_else() {
+    let (world, controller) = world().await;
+    let mut took = Vec::new();
+    for (username, slow) in [("quick", None), ("slow", Some(7_000))] {
+        if let Some(slow) = slow {
+            world.script.add(FaultRule::next("host.apply", "", When::Before, Fault::Slow(slow)).forever());
+        }
+        let owner = serde_json::json!({ "owner": "John Smith", "email": "john@example-mail.com" });
+        let body = serde_json::json!({ "username": username, "storeDetails": owner });
+        let request = CreateStoreRequest::from_json(&body).unwrap();
+        let begun = tokio::time::Instant::now();
+        let (_, operation) = controller.create_store(&request).await.unwrap();
+        let view = controller.wait_operation(&operation.into(), DAY).await.unwrap();
+        assert_eq!(view.state, OperationState::Succeeded, "{view:?}");
+        took.push(begun.elapsed());
+    }
+    let fired = world.script.rules().iter().map(|rule| rule.fired).max().unwrap();
+    assert!(fired >= 2 && took[1] >= took[0] + Duration::from_secs(14), "{fired} calls were slow: {took:?}");
     assert_eq!(world.judge(Allowance::default()).await, Vec::<String>::new());
 }

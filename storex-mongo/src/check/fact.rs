@@ -19,6 +19,7 @@ pub(super) const NAMES: &[&str] = &[
     "leases",
     "time limits",
     "change notices",
+    "layout",
     "cleaning up",
 ];
 

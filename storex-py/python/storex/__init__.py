@@ -12,9 +12,9 @@ The engine runs in this process (:meth:`Storex.sandbox`, :meth:`Storex.embedded`
 ['oceanbreeze.storex.com']
 """
 
-from ._async import AsyncCreation, AsyncOperationHandle, AsyncOperations, AsyncPaged, AsyncStores, AsyncStorex
+from ._async import AsyncCreation, AsyncOperationHandle, AsyncOperations, AsyncPaged, AsyncStores, AsyncStorex, AsyncTunnels
 from ._settings import LogLevel
-from ._sync import Creation, OperationHandle, Operations, Paged, Stores, Storex, connect
+from ._sync import Creation, OperationHandle, Operations, Paged, Stores, Storex, Tunnels, connect
 from .exceptions import (
     AuthenticationError,
     ClientClosedError,
@@ -39,17 +39,23 @@ from .exceptions import (
 )
 from .values import (
     Configuration,
+    Connector,
     Domains,
     Drift,
     DriftReport,
     Event,
     Health,
+    HostTraffic,
+    Insight,
     Operation,
     OperationState,
     Plan,
     PlannedStep,
     Problem,
+    Purge,
     ReconcileReport,
+    Reissue,
+    SecurityEvent,
     Step,
     Store,
     StoreDetails,
@@ -57,6 +63,7 @@ from .values import (
     StoreState,
     Task,
     TaskState,
+    Tunnel,
     Value,
     Wait,
 )
@@ -68,10 +75,12 @@ __all__ = [
     "AsyncPaged",
     "AsyncStores",
     "AsyncStorex",
+    "AsyncTunnels",
     "AuthenticationError",
     "ClientClosedError",
     "Configuration",
     "ConflictError",
+    "Connector",
     "CorruptError",
     "Creation",
     "DeniedError",
@@ -81,6 +90,8 @@ __all__ = [
     "Event",
     "ForkedProcessError",
     "Health",
+    "HostTraffic",
+    "Insight",
     "InternalError",
     "Interrupted",
     "LogLevel",
@@ -96,8 +107,11 @@ __all__ = [
     "Plan",
     "PlannedStep",
     "Problem",
+    "Purge",
     "RateLimitedError",
     "ReconcileReport",
+    "Reissue",
+    "SecurityEvent",
     "Step",
     "Store",
     "StoreDetails",
@@ -109,6 +123,8 @@ __all__ = [
     "StorexTimeoutError",
     "Task",
     "TaskState",
+    "Tunnel",
+    "Tunnels",
     "UnavailableError",
     "UpstreamError",
     "ValidationError",

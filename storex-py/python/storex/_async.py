@@ -12,9 +12,23 @@ from . import _requests
 from ._base import Client, Created, Item, PageOf
 from ._storex import Engine
 from ._transport import Answer, AsyncTransport, Call, Follow
-from .values import Drift, DriftReport, Event, Health, Operation, Plan, ReconcileReport, Store, StorePage
+from .values import (
+    Drift,
+    DriftReport,
+    Event,
+    Health,
+    Insight,
+    Operation,
+    Plan,
+    Purge,
+    ReconcileReport,
+    Reissue,
+    Store,
+    StorePage,
+    Tunnel,
+)
 
-__all__ = ["AsyncCreation", "AsyncOperationHandle", "AsyncOperations", "AsyncPaged", "AsyncStores", "AsyncStorex"]
+__all__ = ["AsyncCreation", "AsyncOperationHandle", "AsyncOperations", "AsyncPaged", "AsyncStores", "AsyncStorex", "AsyncTunnels"]
 
 
 class AsyncPaged(Generic[Item, PageOf]):
@@ -224,6 +238,36 @@ class AsyncStores:
         answer = await self._transport.send(_requests.delete(store_id, idempotency_key))
         return AsyncOperationHandle(self._transport, answer.operation or "")
 
+    async def purge_cache(self, store_id: str) -> Purge:
+        """Forgets what the edge has cached of the store's hosts; other stores keep theirs. Asking again is safe.
+
+        Raises :class:`~storex.NotFoundError`; :class:`~storex.ValidationError` (``unsupported``) where nothing is cached at an edge.
+        """
+        return Purge.from_dict((await self._transport.send(_requests.of_store("purge", store_id))).document)
+
+    async def reissue_certificate(self, store_id: str, *, force: bool = False) -> Reissue:
+        """Does what helps to get another certificate for the store's own domain. ``force`` also does what leaves visitors without HTTPS for a while.
+
+        Raises :class:`~storex.NotFoundError`; :class:`~storex.ValidationError` (``unsupported``) for a store without a domain of its own;
+        :class:`~storex.ConflictError` (``force_required``) when only ``force`` would help.
+        """
+        return Reissue.from_dict((await self._transport.send(_requests.reissue(store_id, force))).document)
+
+    async def insight(self, store_id: str, *, seconds: int | None = None) -> Insight:
+        """What the edge counted for the store in the last ``seconds``, as far as the plan tells; none is an hour.
+
+        Raises :class:`~storex.NotFoundError`; :class:`~storex.ValidationError` (``unsupported``) where no edge counts.
+        """
+        return Insight.from_dict((await self._transport.send(_requests.insight(store_id, seconds))).document)
+
+    async def rotate_password(self, store_id: str) -> AsyncOperationHandle:
+        """Gives the store another user and password for its database, with no request of the store refused.
+
+        Raises :class:`~storex.NotFoundError`; :class:`~storex.ValidationError` (``unsupported``) for a store without a database.
+        """
+        answer = await self._transport.send(_requests.of_store("rotate", store_id))
+        return AsyncOperationHandle(self._transport, answer.operation or "")
+
 
 class AsyncOperations:
     """Operations by their identifier."""
@@ -263,6 +307,25 @@ class AsyncOperations:
         return await self.handle(operation_id).retry()
 
 
+class AsyncTunnels:
+    """The tunnel all stores stand behind, and its connectors."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        """The tunnel behind this transport."""
+        self._transport = transport
+
+    async def get(self) -> Tunnel:
+        """The tunnel with its connectors, asked of the edge."""
+        return Tunnel.from_dict((await self._transport.send(Call("tunnel.show"))).document)
+
+    async def reset(self, connector_id: str, *, force: bool = False) -> Tunnel:
+        """Ends the connections of one connector, which connects again by itself if it still runs. Answers the tunnel as it is then.
+
+        Raises :class:`~storex.NotFoundError`; :class:`~storex.DeniedError` for the last one that serves, which is reset with ``force`` only.
+        """
+        return Tunnel.from_dict((await self._transport.send(_requests.reset(connector_id, force))).document)
+
+
 class AsyncStorex(Client):
     """A control plane: in this process (:meth:`sandbox`, :meth:`embedded`) or elsewhere (:meth:`connect`). Safe to use from several threads and loops.
 
@@ -276,6 +339,7 @@ class AsyncStorex(Client):
         self._transport = AsyncTransport(engine)
         self.stores: AsyncStores = AsyncStores(self._transport)
         self.operations: AsyncOperations = AsyncOperations(self._transport)
+        self.tunnel: AsyncTunnels = AsyncTunnels(self._transport)
 
     async def open(self) -> Self:
         """Opens the engine, which the first call would do as well: the platform stands afterwards."""

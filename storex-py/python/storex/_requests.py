@@ -102,6 +102,26 @@ def delete(store_id: object, key: object) -> Call:
     return Call("stores.delete", _text(store_id), key=_key(key))
 
 
+def of_store(verb: str, store_id: object) -> Call:
+    """Purges a store's cache, or changes its database's password."""
+    return Call(f"stores.{verb}", _text(store_id))
+
+
+def reissue(store_id: object, force: object) -> Call:
+    """Gets another certificate for a store's own domain."""
+    return Call("stores.reissue", _text(store_id), body=encoded({"force": force}))
+
+
+def insight(store_id: object, seconds: object) -> Call:
+    """What the edge counted for a store."""
+    return Call("stores.insight", _text(store_id), query=_query(seconds=seconds))
+
+
+def reset(connector_id: object, force: object) -> Call:
+    """Ends the connections of a connector."""
+    return Call("tunnel.reset", _text(connector_id), body=encoded({"force": force}))
+
+
 def operation(verb: str, operation_id: object) -> Call:
     """Shows, cancels or retries an operation."""
     return Call(f"operations.{verb}", _text(operation_id))

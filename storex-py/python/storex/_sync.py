@@ -12,9 +12,23 @@ from ._base import Client, Created, Item, PageOf
 from ._settings import LogLevel
 from ._storex import Engine
 from ._transport import Answer, Call, Follow, Transport
-from .values import Drift, DriftReport, Event, Health, Operation, Plan, ReconcileReport, Store, StorePage
+from .values import (
+    Drift,
+    DriftReport,
+    Event,
+    Health,
+    Insight,
+    Operation,
+    Plan,
+    Purge,
+    ReconcileReport,
+    Reissue,
+    Store,
+    StorePage,
+    Tunnel,
+)
 
-__all__ = ["Creation", "OperationHandle", "Operations", "Paged", "Stores", "Storex", "connect"]
+__all__ = ["Creation", "OperationHandle", "Operations", "Paged", "Stores", "Storex", "Tunnels", "connect"]
 
 
 class Paged(Generic[Item, PageOf]):
@@ -217,6 +231,36 @@ class Stores:
         answer = self._transport.send(_requests.delete(store_id, idempotency_key))
         return OperationHandle(self._transport, answer.operation or "")
 
+    def purge_cache(self, store_id: str) -> Purge:
+        """Forgets what the edge has cached of the store's hosts; other stores keep theirs. Asking again is safe.
+
+        Raises :class:`~storex.NotFoundError`; :class:`~storex.ValidationError` (``unsupported``) where nothing is cached at an edge.
+        """
+        return Purge.from_dict(self._transport.send(_requests.of_store("purge", store_id)).document)
+
+    def reissue_certificate(self, store_id: str, *, force: bool = False) -> Reissue:
+        """Does what helps to get another certificate for the store's own domain. ``force`` also does what leaves visitors without HTTPS for a while.
+
+        Raises :class:`~storex.NotFoundError`; :class:`~storex.ValidationError` (``unsupported``) for a store without a domain of its own;
+        :class:`~storex.ConflictError` (``force_required``) when only ``force`` would help.
+        """
+        return Reissue.from_dict(self._transport.send(_requests.reissue(store_id, force)).document)
+
+    def insight(self, store_id: str, *, seconds: int | None = None) -> Insight:
+        """What the edge counted for the store in the last ``seconds``, as far as the plan tells; none is an hour.
+
+        Raises :class:`~storex.NotFoundError`; :class:`~storex.ValidationError` (``unsupported``) where no edge counts.
+        """
+        return Insight.from_dict(self._transport.send(_requests.insight(store_id, seconds)).document)
+
+    def rotate_password(self, store_id: str) -> OperationHandle:
+        """Gives the store another user and password for its database, with no request of the store refused.
+
+        Raises :class:`~storex.NotFoundError`; :class:`~storex.ValidationError` (``unsupported``) for a store without a database.
+        """
+        answer = self._transport.send(_requests.of_store("rotate", store_id))
+        return OperationHandle(self._transport, answer.operation or "")
+
 
 class Operations:
     """Operations by their identifier."""
@@ -259,6 +303,25 @@ class Operations:
         return self.handle(operation_id).retry()
 
 
+class Tunnels:
+    """The tunnel all stores stand behind, and its connectors."""
+
+    def __init__(self, transport: Transport) -> None:
+        """The tunnel behind this transport."""
+        self._transport = transport
+
+    def get(self) -> Tunnel:
+        """The tunnel with its connectors, asked of the edge."""
+        return Tunnel.from_dict(self._transport.send(Call("tunnel.show")).document)
+
+    def reset(self, connector_id: str, *, force: bool = False) -> Tunnel:
+        """Ends the connections of one connector, which connects again by itself if it still runs. Answers the tunnel as it is then.
+
+        Raises :class:`~storex.NotFoundError`; :class:`~storex.DeniedError` for the last one that serves, which is reset with ``force`` only.
+        """
+        return Tunnel.from_dict(self._transport.send(_requests.reset(connector_id, force)).document)
+
+
 class Storex(Client):
     """A control plane: in this process (:meth:`sandbox`, :meth:`embedded`) or elsewhere (:meth:`connect`). Safe to use from several threads.
 
@@ -272,6 +335,7 @@ class Storex(Client):
         self._transport = Transport(engine)
         self.stores: Stores = Stores(self._transport)
         self.operations: Operations = Operations(self._transport)
+        self.tunnel: Tunnels = Tunnels(self._transport)
 
     def open(self) -> Self:
         """Opens the engine, which the first call would do as well: the platform stands afterwards."""

@@ -14,17 +14,23 @@ from typing import Any, Literal
 
 __all__ = [
     "Configuration",
+    "Connector",
     "Domains",
     "Drift",
     "DriftReport",
     "Event",
     "Health",
+    "HostTraffic",
+    "Insight",
     "Operation",
     "OperationState",
     "Plan",
     "PlannedStep",
     "Problem",
+    "Purge",
     "ReconcileReport",
+    "Reissue",
+    "SecurityEvent",
     "Step",
     "Store",
     "StoreDetails",
@@ -32,6 +38,7 @@ __all__ = [
     "StoreState",
     "Task",
     "TaskState",
+    "Tunnel",
     "Value",
     "Wait",
 ]
@@ -482,3 +489,165 @@ class Health(Value):
     def from_dict(cls, document: Mapping[str, Any]) -> Health:
         """Reads the document."""
         return cls(document["ready"], document["missing"], _document=document)
+
+
+@dataclass(frozen=True)
+class Purge(Value):
+    """What the edge has forgotten."""
+
+    hosts: tuple[str, ...]
+    """Hosts nothing is cached of any more."""
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Purge:
+        """Reads the document."""
+        return cls(tuple(document["purged"]), _document=document)
+
+
+@dataclass(frozen=True)
+class Reissue(Value):
+    """What becomes of a certificate."""
+
+    detail: str
+    """What is done, or why nothing is."""
+    operation_id: str | None
+    """The operation that does it; none when there is nothing to do, or nothing to wait for."""
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Reissue:
+        """Reads the document."""
+        return cls(document["detail"], document.get("operation"), _document=document)
+
+
+@dataclass(frozen=True)
+class HostTraffic(Value):
+    """Requests of one host."""
+
+    host: str
+    """The host."""
+    requests: int
+    """Requests in all."""
+    cached: int
+    """Of those, answered from the cache."""
+    client_errors: int
+    """Of those, answered 400 to 499."""
+    server_errors: int
+    """Of those, answered 500 or more."""
+    bytes_sent: int
+    """Bytes sent to visitors."""
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> HostTraffic:
+        """Reads the document."""
+        counts = (document[name] for name in ("requests", "cached", "client_errors", "server_errors", "bytes"))
+        return cls(document["host"], *counts, _document=document)
+
+
+@dataclass(frozen=True)
+class SecurityEvent(Value):
+    """Security events of one host, of one kind."""
+
+    host: str
+    """The host."""
+    action: str
+    """What was done, such as ``block``."""
+    source: str
+    """What did it, such as ``ratelimit``."""
+    count: int
+    """How often."""
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> SecurityEvent:
+        """Reads the document."""
+        return cls(document["host"], document["action"], document["source"], document["count"], _document=document)
+
+
+@dataclass(frozen=True)
+class Insight(Value):
+    """What the edge counted for a store."""
+
+    since: datetime
+    """Beginning of the time that was counted."""
+    until: datetime
+    """Its end."""
+    hosts: tuple[HostTraffic, ...]
+    """Requests of each of the store's hosts; hosts nobody visited are there with zeros."""
+    security_events: tuple[SecurityEvent, ...]
+    """Security events of the store's hosts."""
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Insight:
+        """Reads the document."""
+        return cls(
+            datetime.fromisoformat(document["from"]),
+            datetime.fromisoformat(document["until"]),
+            tuple(map(HostTraffic.from_dict, document["hosts"])),
+            tuple(map(SecurityEvent.from_dict, document["security_events"])),
+            _document=document,
+        )
+
+
+@dataclass(frozen=True)
+class Connector(Value):
+    """A connector of the tunnel."""
+
+    id: str
+    """Identifier."""
+    status: str
+    """How it is doing, such as ``healthy``."""
+    version: str
+    """Version of cloudflared."""
+    config_version: int | None
+    """Version of the configuration it serves."""
+    current: bool
+    """True when that is the newest."""
+    connections: int
+    """Connections that stand."""
+    reconnecting: int
+    """Connections it is opening again."""
+    opened_at: datetime | None
+    """Since when it is connected."""
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Connector:
+        """Reads the document."""
+        opened = document["opened_at"]
+        return cls(
+            document["id"],
+            document["status"],
+            document["version"],
+            document["config_version"],
+            document["current"],
+            document["connections"],
+            document["reconnecting"],
+            datetime.fromisoformat(opened) if opened else None,
+            _document=document,
+        )
+
+
+@dataclass(frozen=True)
+class Tunnel(Value):
+    """The tunnel all stores stand behind."""
+
+    name: str
+    """Name of the tunnel."""
+    routing: Literal["router", "direct"]
+    """How requests come from it to a store."""
+    config_version: int
+    """Version of its configuration."""
+    serving: bool
+    """True when a connector serves that version: what was routed is reached."""
+    connectors: tuple[Connector, ...]
+    """Its connectors, by identifier."""
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Tunnel:
+        """Reads the document."""
+        return cls(
+            document["tunnel"],
+            document["routing"],
+            document["config_version"],
+            document["serving"],
+            tuple(map(Connector.from_dict, document["connectors"])),
+            _document=document,
+        )

@@ -10,7 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
 use std::time::Duration;
-use storex_core::{Code, Error, Result};
+use storex_core::{Code, Error, Result, force_from_json};
 
 /// Most that a body may hold, in bytes.
 const LIMIT: usize = 256 * 1024;
@@ -50,22 +50,7 @@ pub(super) async fn optional_json(request: Request) -> Result<Option<Value>> {
 /// # Errors
 /// As [`json`]; `unknown_field` and `invalid_field` with the pointer for any other document.
 pub(super) async fn force(request: Request) -> Result<bool> {
-    optional_json(request).await?.as_ref().map(forced).transpose().map(Option::unwrap_or_default)
-}
-
-fn forced(body: &Value) -> Result<bool> {
-    let wrong = |what: &str, pointer: &str| Error::new(Code::InvalidField, format!("expected {what}")).pointer(pointer);
-    let fields = body.as_object().ok_or_else(|| wrong("an object", ""))?;
-    if let Some(key) = fields.keys().find(|key| *key != "force") {
-        let shown: String = key.chars().take(60).collect();
-        let pointer = format!("/{}", shown.replace('~', "~0").replace('/', "~1"));
-        return Err(Error::new(Code::UnknownField, format!("the field {shown:?} is not known; known is force")).pointer(pointer));
-    }
-    match fields.get("force") {
-        None | Some(Value::Null) => Ok(false),
-        Some(Value::Bool(force)) => Ok(*force),
-        Some(_) => Err(wrong("true or false", "/force")),
-    }
+    optional_json(request).await?.as_ref().map(force_from_json).transpose().map(Option::unwrap_or_default)
 }
 
 fn undeclared() -> Error {

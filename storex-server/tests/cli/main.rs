@@ -6,6 +6,7 @@ mod catalogue;
 mod cloudflare;
 mod connection;
 mod connectors;
+mod databases;
 mod edge;
 mod served;
 mod stores;

@@ -26,7 +26,11 @@ pub(crate) struct Run {
 
 impl Served {
     pub(crate) async fn new() -> Self {
-        let world = World::new().unwrap();
+        Self::over(World::new().unwrap()).await
+    }
+
+    /// The API over this world.
+    pub(crate) async fn over(world: World) -> Self {
         let controller = world.ready_controller().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let token_file = folder.path().join("admin.token");

@@ -5,6 +5,7 @@
 mod access;
 mod api;
 mod bad_input;
+mod databases;
 mod domains;
 mod drift;
 mod edge;

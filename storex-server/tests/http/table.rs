@@ -58,6 +58,11 @@ async fn send(api: &Api, case: &Value, document: Option<&Value>) -> Answer {
         "find" => (Method::GET, "/api/operations".to_owned()),
         verb @ ("cancel" | "retry") => (Method::POST, format!("/api/operations/{id}/{verb}")),
         "drift" => (Method::GET, "/api/drift".to_owned()),
+        "purge" => (Method::POST, format!("/api/stores/{id}/cache/purge")),
+        "reissue" => (Method::POST, format!("/api/stores/{id}/certificate/reissue")),
+        "insight" => (Method::GET, format!("/api/stores/{id}/insight")),
+        "rotate" => (Method::POST, format!("/api/stores/{id}/database/rotate")),
+        "reset" => (Method::POST, format!("/api/tunnel/connectors/{id}/reset")),
         "reconcile" => (Method::POST, "/api/reconcile".to_owned()),
         other => panic!("the table calls {other}"),
     };

@@ -116,6 +116,7 @@ async fn a_user_with_all_rights_is_warned_of_fail_over_only_and_others_are_told_
             "leases",
             "time limits",
             "change notices",
+            "layout",
         ];
         all.into_iter().skip_while(|name| *name != first).collect::<Vec<_>>()
     };

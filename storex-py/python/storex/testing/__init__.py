@@ -38,8 +38,9 @@ class Faults:
         """Makes a call fail: the ``nth`` from now about a subject that contains ``subject``, and ``times`` of them (0 is for ever).
 
         ``fault`` is ``"unavailable"``, ``"unclear"``, ``"hold"`` (until :meth:`clear`), ``"no_answer"``, ``"undecodable"``, ``"denied"``, ``"twice"``,
-        ``"disk"``, or one with a value: ``{"refuse": "corrupt"}``, ``{"rate_limited": 3}``, ``{"late": 5}``. ``when`` says whether it strikes before the
-        effect or loses the answer after it. Raises :class:`~storex.ValidationError` for what is no fault.
+        ``"disk"``, or one with a value: ``{"refuse": "corrupt"}``, ``{"rate_limited": 3}``, ``{"late": 5}``, ``{"slow": 50}``
+        (milliseconds; then the call goes well). ``when`` says whether it strikes before the effect or loses the answer after it. Raises
+        :class:`~storex.ValidationError` for what is no fault.
         """
         rule = {"call": call, "subject": subject, "nth": nth, "times": times, "when": when, "fault": fault}
         self._sandbox._ask("fault", body=json.dumps(rule))
