@@ -156,7 +156,7 @@ async fn create(controller: &Controller, name: &str) {
     assert!(view.error.is_none(), "{view:?}");
 }
 
-async fn controllers(deployment: &Deployment) {
+fn controllers(deployment: &Deployment) {
     let world = Arc::new(World::new().unwrap());
     world.script.add(FaultRule::next("host.apply", "", When::Before, Fault::Slow(STEP)).forever());
     let (uri, names) = (deployment.uri("controllers"), Names::default());
@@ -280,8 +280,9 @@ async fn many_stores(deployment: &Deployment) {
         assert_eq!(page.stores.len(), PAGE, "page {sample}");
         let begun = Instant::now();
         let last = page.stores.last().unwrap().created.store_id.to_string();
-        let found = rows.collection::<Document>("stores").find(doc! { "_id": { "$gt": last } }).sort(doc! { "_id": 1 });
-        let found: Vec<Document> = found.limit(i64::try_from(PAGE).unwrap()).await.unwrap().try_collect().await.unwrap();
+        let all = rows.collection::<Document>("stores");
+        let found = all.find(doc! { "_id": { "$gt": last } }).sort(doc! { "_id": 1 }).limit(i64::try_from(PAGE).unwrap());
+        let found: Vec<Document> = found.await.unwrap().try_collect().await.unwrap();
         floors.push(begun.elapsed());
         assert_eq!(found.len(), PAGE);
         token = Some(page.next_page_token);
@@ -320,7 +321,7 @@ async fn main() {
     println!("{:<46} {:>14} {:>34} {:>8} {:>10}", "figure", "measured", "floor of the same run", "ratio", "bound");
     let deployment = Deployment::start(Topology::One).await.unwrap();
     writes(&deployment).await;
-    controllers(&deployment).await;
+    controllers(&deployment);
     take_over(&deployment).await;
     many_stores(&deployment).await;
 }

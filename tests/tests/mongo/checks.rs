@@ -207,12 +207,12 @@ async fn the_command_prints_a_table_and_its_exit_code_tells_good_from_bad() {
     let good = deployment.uri("shop");
     let table = storex(&[], Some(&good));
     let text = String::from_utf8(table.stdout).unwrap();
-    assert!(table.status.success() && text.lines().count() == 17 && text.starts_with("FACT"), "{text}");
+    assert!(table.status.success() && text.lines().count() == 18 && text.starts_with("FACT"), "{text}");
     assert!(text.contains("cannot fail over") || text.contains("give the replica set three members"), "{text}");
     let json = storex(&["--json", "--uri", good.expose()], None);
     let document: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert!(
-        json.status.success() && document["good"] == true && document["facts"].as_array().unwrap().len() == 16,
+        json.status.success() && document["good"] == true && document["facts"].as_array().unwrap().len() == 17,
         "{document:#}"
     );
 
