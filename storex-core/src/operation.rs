@@ -6,6 +6,7 @@
 
 mod doc;
 mod driver;
+mod flight;
 mod fold;
 mod health;
 mod journal;

@@ -181,10 +181,14 @@ impl Looks {
 
     /// What the repo says; none when it cannot be read at the moment.
     async fn read(&self) -> Result<Option<Arc<OperationDoc>>> {
-        match self.controller.operation(&self.id).await {
-            Ok((doc, _)) => Ok(Some(Arc::new(doc))),
-            Err(error) if error.is_transient() || error.code() == Code::Timeout => Ok(None),
-            Err(error) => Err(Error::with(error, "operation", &self.id)),
+        let (controller, id) = (self.controller.clone(), self.id.clone());
+        // In a task of its own: events may be left lying in the middle of a look, and a read that stands still may hold what other reads wait for.
+        let read = tokio::spawn(async move { controller.operation(&id).await });
+        match read.await {
+            Ok(Ok((doc, _))) => Ok(Some(Arc::new(doc))),
+            Ok(Err(error)) if error.is_transient() || error.code() == Code::Timeout => Ok(None),
+            Ok(Err(error)) => Err(Error::with(error, "operation", &self.id)),
+            Err(_) => Err(Error::new(Code::Internal, "the operation could not be read").with("operation", &self.id)),
         }
     }
 }

@@ -1,20 +1,19 @@
 //! One operation on its way: runs the enabled moves and folds their outcomes in one at a time.
 
 use super::driver::{Driver, Tenure};
+use super::flight::Flight;
 use super::fold::{self, Hint, Report};
 use super::health::Admission;
 use super::patience::{Stakes, is_last};
 use super::{Direction, Facts, Flow, Intent, Journal, Known, Move, OperationDoc, Step, StepState};
 use crate::resource::{Attempt, Pending, ResourceKey, ResourceKind, Scene, implementation};
 use crate::{Code, EffectCx, EffectId, Error, Grant, Json, Mark, Result, remaining};
-use futures::StreamExt;
-use futures::future::BoxFuture;
-use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
-type Flight = FuturesUnordered<BoxFuture<'static, (usize, Timestamp, Report)>>;
+/// What became of a move: its step, its deadline, the report.
+type Outcome = (usize, Timestamp, Report);
 
 /// One operation on its way.
 pub(super) struct Run<'a> {
@@ -22,7 +21,7 @@ pub(super) struct Run<'a> {
     flow: Arc<dyn Flow>,
     journal: &'a mut Journal,
     facts: Facts,
-    flight: Flight,
+    flight: Flight<Outcome>,
     grant: Grant,
     /// A third of the lease after it was asked for: from then on nothing is sent before it is renewed.
     renew_at: Timestamp,
@@ -37,7 +36,7 @@ impl<'a> Run<'a> {
         let Tenure { grant, asked } = tenure;
         let renew_at = asked + driver.pace.lease / 3;
         let mut run =
-            Self { driver, flow, journal, facts: Facts::default(), flight: Flight::new(), grant, renew_at, changed: false };
+            Self { driver, flow, journal, facts: Facts::default(), flight: Flight::default(), grant, renew_at, changed: false };
         run.doubt_what_was_begun(now);
         run
     }
@@ -66,7 +65,7 @@ impl<'a> Run<'a> {
             let now = self.renew().await?;
             let (moves, journaled) = self.journal_moves(now);
             if self.changed || journaled {
-                self.journal.save().await?;
+                self.flight.beside(self.journal.save()).await?;
                 self.changed = false;
             }
             if self.journal.doc.is_over() || self.journal.doc.is_at_rest() {
@@ -99,7 +98,7 @@ impl<'a> Run<'a> {
     }
 
     async fn take_again(&mut self) -> Result<bool> {
-        let Tenure { grant, asked } = self.driver.lease(&self.journal.doc.id).await?;
+        let Tenure { grant, asked } = self.flight.beside(self.driver.lease(&self.journal.doc.id)).await?;
         if grant.epoch != self.grant.epoch {
             // Another controller may have driven the operation meanwhile and slept before it wrote: what is known here counts for nothing any more.
             return Err(Error::new(Code::LeaseExpired, "the lease ran out and was taken again"));
@@ -107,7 +106,7 @@ impl<'a> Run<'a> {
         self.grant = grant;
         self.journal.fence = grant.fence();
         self.renew_at = asked + self.driver.pace.lease / 3;
-        self.journal.refresh().await
+        self.flight.beside(self.journal.refresh()).await
     }
 
     /// Applies the moves that change only the journal until none is left. Answers the moves that touch the world, and whether anything changed;
@@ -137,19 +136,17 @@ impl<'a> Run<'a> {
         let mut dirty = false;
         tokio::select! {
             biased;
-            Some(outcome) = self.flight.next() => {
-                dirty |= self.fold(not_stale(outcome)?);
-                while let Some(Some(outcome)) = futures::FutureExt::now_or_never(self.flight.next()) {
-                    dirty |= self.fold(not_stale(outcome)?);
-                }
-            }
-            () = nudged => dirty |= self.journal.refresh().await?,
+            () = self.flight.lands() => {}
+            () = nudged => dirty |= self.flight.beside(self.journal.refresh()).await?,
             () = clock.sleep(pause) => {}
+        }
+        for outcome in self.flight.landed() {
+            dirty |= self.fold(not_stale(outcome)?);
         }
         Ok(dirty)
     }
 
-    fn fold(&mut self, (index, deadline, report): (usize, Timestamp, Report)) -> bool {
+    fn fold(&mut self, (index, deadline, report): Outcome) -> bool {
         let error = report.error();
         let now = self.now();
         let Some(step) = self.journal.doc.steps.get(index) else { return false };
@@ -202,14 +199,14 @@ impl<'a> Run<'a> {
         let limit = self.driver.pace.effect_limit;
         let step = step.clone();
         self.facts.0.insert(index, Known::Busy);
-        self.flight.push(Box::pin(async move {
+        self.flight.begin(async move {
             tokio::select! {
                 biased;
                 report = work => (index, deadline, report),
                 // The adapter keeps the deadline itself; this is for one that does not.
                 () = clock.sleep(limit + limit / 4) => (index, deadline, overdue(&step)),
             }
-        }));
+        });
         Ok(None)
     }
 
@@ -239,7 +236,7 @@ impl<'a> Run<'a> {
 }
 
 /// A call refused for its epoch says nothing of the step: somebody else drives the operation by now.
-fn not_stale(outcome: (usize, Timestamp, Report)) -> Result<(usize, Timestamp, Report)> {
+fn not_stale(outcome: Outcome) -> Result<Outcome> {
     match outcome.2.error() {
         Some(error) if error.code() == Code::StaleEpoch => Err(Error::new(Code::StaleEpoch, error.message())),
         _ => Ok(outcome),

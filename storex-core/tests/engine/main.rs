@@ -9,5 +9,6 @@ mod operations;
 mod policy;
 mod reconcile;
 mod stores;
+mod taking_turns;
 mod tunnel_writer;
 mod wildcard;
