@@ -14,6 +14,7 @@ pub(crate) const SCHEMA: &str = "schema";
 pub(crate) const EPOCH: &str = "epoch";
 /// Document in [`META`]: a copy fills the database and has not ended.
 pub(crate) const UNFINISHED: &str = "unfinished";
+
 /// Moves a database from one layout to the next. It is repeated after a start that broke off, so it may meet what it did already; controllers of the
 /// older storex are stopped before.
 pub(crate) type Step = fn(&Database) -> BoxFuture<'_, Result<()>>;
