@@ -19,9 +19,9 @@ mkdir -p "$logs"
 matrix_minutes=$(((minutes * 5 + 9) / 10))
 machine_minutes=$(((minutes * 2 + 9) / 10))
 kills=$((minutes * 8 > 150 ? minutes * 8 : 150))
-# Beyond them a quarter for MongoDB: a kill takes some six seconds, a pause one and a half.
+# Beyond them a fifth for MongoDB: a kill takes some six seconds, all the pauses together some fifteen.
 primaries=$((minutes * 2 > 10 ? minutes * 2 : 10))
-pauses=$((minutes * 9))
+pauses=500
 failures=()
 
 # Runs one part and keeps its whole output; $part_line is its line of figures, or what it said last.
