@@ -1,6 +1,6 @@
 //! Unique claims: one document per (namespace, name), its `_id` both of them.
 
-use crate::failure::{Failure, limited};
+use crate::failure::{COMMAND, Failure, limited};
 use crate::fence;
 use crate::observe::late;
 use crate::settle::{Step, settle};
@@ -25,7 +25,9 @@ impl Shared {
         // The owner's claim stays as it is; another's is met as a duplicate of the `_id`.
         let label = doc! { "$ifNull": ["$label", { "$literal": claim.label.as_str() }] };
         let change = vec![doc! { "$set": { "label": fence::guarded(label, fence) } }];
-        match limited(self.claims().update_one(filter, change).upsert(true)).await {
+        let claims = self.claims();
+        let taken = claims.find_one_and_update(filter, change).upsert(true).projection(doc! { "_id": 1 });
+        match limited(taken.max_time(COMMAND)).await {
             Ok(_) => return Ok(Step::Done(ClaimOutcome::Held)),
             Err(Failure::Duplicate) => {}
             // An earlier attempt may have come in time.
@@ -91,7 +93,7 @@ impl Shared {
         doubt: bool,
     ) -> Result<Step<()>, Failure> {
         let filter = fence::filter(doc! { "_id": key(namespace, name), "owner": owner }, fence);
-        if limited(self.claims().delete_one(filter)).await?.deleted_count == 1 {
+        if self.delete_one(CLAIMS, filter).await? {
             return Ok(Step::Done(()));
         }
         let seen = self.observe(CLAIMS, doc! { "_id": key(namespace, name) }).await?;

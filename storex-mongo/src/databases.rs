@@ -42,6 +42,7 @@ struct Shared {
     marks: Marks,
     settings: DatabaseSettings,
     capabilities: DatabaseCapabilities,
+    copies: snapshot::Copies,
 }
 
 impl MongoDatabases {
@@ -75,7 +76,7 @@ impl MongoDatabases {
         server::check(&database).await?;
         dump::prepare(&settings.snapshots).await?;
         let capabilities = DatabaseCapabilities::new(address, settings.late_effect_window);
-        let shared = Shared { client, marks: Marks::of(&database), settings, capabilities };
+        let shared = Shared { client, marks: Marks::of(&database), settings, capabilities, copies: snapshot::Copies::default() };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -210,7 +211,7 @@ impl DatabaseAdmin for MongoDatabases {
         if let Some(taken) = marked.snapshot.filter(|taken| taken.mark == cx.mark) {
             return Ok(taken);
         }
-        let taken = snapshot::take(&self.database(name), cx, name, &self.shared.settings).await?;
+        let taken = self.shared.copies.wait(&self.database(name), cx, name, &self.shared.settings).await?;
         self.shared.marks.record(cx, name, &taken).await?;
         Ok(taken)
     }

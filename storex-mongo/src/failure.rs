@@ -61,6 +61,9 @@ impl From<DriverError> for Failure {
 
 /// Waits for a command, no longer than [`COMMAND`].
 ///
+/// A write whose effect would be wrong when it comes late is sent as findAndModify with the same limit, for the driver gives no limit to inserts, updates and
+/// deletions: the server gives it up as its caller does. Writes of a document's version need none, for that is another one by then.
+///
 /// # Errors
 /// The [`Failure`]; of one without an answer it is not known whether it was done.
 pub(crate) async fn limited<T>(command: impl IntoFuture<Output = Result<T, DriverError>>) -> Result<T, Failure> {

@@ -5,7 +5,7 @@ use crate::failure::{Failure, limited};
 use crate::leases::{KEPT, LEASES};
 use crate::schema::{META, refused};
 use futures::TryStreamExt;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::IndexOptions;
 use mongodb::{Database, IndexModel};
 use storex_core::{Code, Error, Result, Table};
@@ -94,11 +94,22 @@ async fn missing(database: &Database, collection: &str, indexes: &[IndexModel]) 
 fn is_same(seen: &IndexModel, wanted: &IndexModel) -> bool {
     let of = |index: &IndexModel| {
         let options = index.options.clone().unwrap_or_default();
-        let keys: Vec<String> = index.keys.keys().cloned().collect();
-        let unlike = options.collation.is_some() || options.hidden == Some(true) || options.unique == Some(true);
+        let keys: Vec<(String, String)> = index.keys.iter().map(|(field, kind)| (field.clone(), direction(kind))).collect();
+        let unlike = options.collation.is_some()
+            || [options.hidden, options.unique, options.sparse].contains(&Some(true))
+            || options.wildcard_projection.is_some();
         (keys, options.partial_filter_expression, options.expire_after, unlike)
     };
     of(seen) == of(wanted)
+}
+
+/// Up, down, or what kind of index it is, such as `hashed`. Servers and tools keep a direction in numbers of several types.
+fn direction(kind: &Bson) -> String {
+    let number = kind
+        .as_f64()
+        .or_else(|| kind.as_i32().map(f64::from))
+        .or_else(|| kind.as_i64().map(|kind| if kind < 0 { -1.0 } else { 1.0 }));
+    number.map_or_else(|| kind.to_string(), |number| if number < 0.0 { "down" } else { "up" }.to_owned())
 }
 
 /// A collation would take two names for one, and a view or a capped collection is none to write to.

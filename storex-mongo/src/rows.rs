@@ -1,6 +1,6 @@
 //! Writing rows: compare-and-swap on the version, the nonce rule, the fence.
 
-use crate::failure::{Failure, limited};
+use crate::failure::{COMMAND, Failure, limited};
 use crate::observe::late;
 use crate::settle::{Step, settle};
 use crate::stores::Shared;
@@ -15,7 +15,7 @@ impl Shared {
     /// The row, or `None`.
     pub(crate) async fn get(&self, table: Table, id: &str) -> Result<Option<Row>> {
         let rows = self.rows(table);
-        let find = rows.find_one(doc! { "_id": id }).max_time(crate::failure::COMMAND);
+        let find = rows.find_one(doc! { "_id": id }).max_time(COMMAND);
         let found = limited(find).await.map_err(Failure::of_read)?;
         found.as_ref().map(record::row).transpose().map_err(|error| error.with("table", table))
     }
@@ -57,7 +57,9 @@ impl Shared {
             let mut set: Document = fields.into_iter().map(|(key, value)| (key, doc! { "$literal": value }.into())).collect();
             set.insert("version", fence::guarded(1_i64, fence));
             let filter = doc! { "_id": write.id.as_str(), "version": NO_VERSION };
-            limited(self.rows(write.table).update_one(filter, vec![doc! { "$set": set }]).upsert(true)).await.map(|_| ())
+            let rows = self.rows(write.table);
+            let made = rows.find_one_and_update(filter, vec![doc! { "$set": set }]).upsert(true);
+            limited(made.projection(doc! { "_id": 1 }).max_time(COMMAND)).await.map(|_| ())
         };
         match made {
             Ok(()) => Ok(Some(1)),
@@ -111,9 +113,16 @@ impl Shared {
         settle(|doubt| self.try_delete(table, id, version, fence, doubt)).await
     }
 
+    /// Removes the document that matches; false when there is none. What the server cannot do in time it gives up: see [`limited`].
+    pub(crate) async fn delete_one(&self, collection: &str, filter: Document) -> Result<bool, Failure> {
+        let documents = self.collection(collection);
+        let removed = documents.find_one_and_delete(filter).projection(doc! { "_id": 1 });
+        limited(removed.max_time(COMMAND)).await.map(|removed| removed.is_some())
+    }
+
     async fn try_delete(&self, table: Table, id: &str, version: u64, fence: Fence, doubt: bool) -> Result<Step<()>, Failure> {
         let filter = fence::filter(doc! { "_id": id, "version": record::stored(version) }, fence);
-        if limited(self.rows(table).delete_one(filter)).await?.deleted_count == 1 {
+        if self.delete_one(table.as_str(), filter).await? {
             return Ok(Step::Done(()));
         }
         let seen = self.observe(table.as_str(), doc! { "_id": id }).await?;

@@ -43,6 +43,26 @@ pub(crate) async fn prepare(database: &Database) -> Result<()> {
     touch(database).await
 }
 
+/// Proves that the database holds what this build reads, and changes nothing.
+///
+/// # Errors
+/// `unusable` for a database in which no storex keeps anything, of another layout, or one that a copy has not filled to the end.
+pub(crate) async fn require(database: &Database) -> Result<()> {
+    match layout(database).await? {
+        None if read(database).await?.is_none() => {
+            let what = "no storex keeps anything in the MongoDB database: name the one that a controller used, as in mongodb://host/NAME";
+            return Err(Error::new(Code::Unusable, what).with("database", database.name()));
+        }
+        Some(version) if (FIRST..KNOWN).contains(&version) => {
+            let what =
+                format!("the MongoDB database has the older layout {version}: start a controller of this storex on it once");
+            return Err(Error::new(Code::Unusable, what).with("database", database.name()));
+        }
+        version => judge(version, database.name())?,
+    }
+    if is_unfinished(database).await? { Err(unfinished(database.name())) } else { Ok(()) }
+}
+
 /// The layout the database says it has.
 pub(crate) async fn layout(database: &Database) -> Result<Option<i64>> {
     Ok(read(database).await?.and_then(|schema| schema.get_i64("version").ok()))

@@ -44,7 +44,7 @@ impl MongoStores {
         Self::start(uri, Purpose::Serve).await.map_err(|error| error.during("repo.open"))
     }
 
-    /// As [`MongoStores::open`], to be copied from or to and not to serve: it does not count as a controller at work.
+    /// As [`MongoStores::open`], to be copied to and not to serve: it does not count as a controller at work.
     ///
     /// # Errors
     /// As [`MongoStores::open`].
@@ -53,6 +53,23 @@ impl MongoStores {
     /// As [`MongoStores::open`].
     pub async fn open_archive(uri: &Secret<String>) -> Result<Self> {
         Self::start(uri, Purpose::Copy).await.map_err(|error| error.during("repo.open"))
+    }
+
+    /// As [`MongoStores::open_archive`], to be copied from: it has to hold what a storex keeps, and nothing of it is changed, migrated or made.
+    ///
+    /// # Errors
+    /// As [`MongoStores::open`]; `unusable` also when no storex keeps anything there.
+    ///
+    /// # Cancellation
+    /// Safe to drop at any moment.
+    pub async fn open_source(uri: &Secret<String>) -> Result<Self> {
+        let open = async {
+            let database = connect::database(uri, Purpose::Copy).await?;
+            let topology = server::check(&database).await?;
+            schema::require(&database).await?;
+            Ok(Self::over(database, topology))
+        };
+        open.await.map_err(|error: storex_core::Error| error.during("repo.open"))
     }
 
     async fn start(uri: &Secret<String>, purpose: Purpose) -> Result<Self> {

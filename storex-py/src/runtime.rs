@@ -82,43 +82,31 @@ impl Carrier {
 
     /// Waits for the outcome with the interpreter released, and looks for signals meanwhile. A signal's exception drops the future. `None` when nobody
     /// carries calls out any more.
+    ///
+    /// What is not answered at once goes on in the carrier's thread: nothing that a call holds waits for this one to look again.
     pub(crate) fn wait<T: Send + 'static>(&self, py: Python<'_>, mut future: BoxFuture<'static, T>) -> PyResult<Option<T>> {
-        match self {
-            Self::Threads(_, runtime, logging) => {
-                // Most calls are answered at once: a timer would cost them more than they take.
-                let at_once = py.detach(|| runtime.block_on(poll_immediate(&mut future).with_subscriber(logging.dispatch())));
-                if at_once.is_some() {
-                    return Ok(at_once);
-                }
-                loop {
-                    let tick = py.detach(|| {
-                        let tick = async { tokio::time::timeout(SIGNALS, &mut future).await };
-                        runtime.block_on(tick.with_subscriber(logging.dispatch()))
-                    });
-                    match tick {
-                        Ok(outcome) => return Ok(Some(outcome)),
-                        Err(_) => py.check_signals()?,
-                    }
-                }
+        if let Self::Threads(_, runtime, logging) = self {
+            // Most calls are answered at once: another thread would cost them more than they take.
+            let at_once = py.detach(|| runtime.block_on(poll_immediate(&mut future).with_subscriber(logging.dispatch())));
+            if at_once.is_some() {
+                return Ok(at_once);
             }
-            Self::Virtual(_) => {
-                let (done, mut outcome) = mpsc::channel();
-                let job = self.start(Box::pin(async move {
-                    // Whoever was interrupted does not listen any more.
-                    drop(done.send(future.await));
-                }));
-                loop {
-                    let (receiver, tick) = py.detach(move || {
-                        let tick = outcome.recv_timeout(SIGNALS);
-                        (outcome, tick)
-                    });
-                    outcome = receiver;
-                    match tick {
-                        Ok(outcome) => return Ok(Some(outcome)),
-                        Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(None),
-                        Err(mpsc::RecvTimeoutError::Timeout) => py.check_signals().inspect_err(|_| job.abort())?,
-                    }
-                }
+        }
+        let (done, mut outcome) = mpsc::channel();
+        let job = self.start(Box::pin(async move {
+            // Whoever was interrupted does not listen any more.
+            drop(done.send(future.await));
+        }));
+        loop {
+            let (receiver, tick) = py.detach(move || {
+                let tick = outcome.recv_timeout(SIGNALS);
+                (outcome, tick)
+            });
+            outcome = receiver;
+            match tick {
+                Ok(outcome) => return Ok(Some(outcome)),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(mpsc::RecvTimeoutError::Timeout) => py.check_signals().inspect_err(|_| job.abort())?,
             }
         }
     }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use std::collections::HashSet;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,8 @@ use storex_core::{Code, Error, Notification, Notifier, Result};
 
 /// Delivers messages to `DIR/outbox/notifications.ndjson`, each id once however often it is delivered.
 ///
-/// The file is only for us (0600 in a folder 0700), for it names people. A delivered message is on the disk. One process at a time writes the file.
+/// The file is only for us (0600 in a folder 0700), for it names people. A delivered message is on the disk. Controllers that share the folder write the
+/// file in turns, and each sees what the others delivered.
 #[derive(Clone, Debug)]
 pub struct FileNotifier(Arc<Mutex<Sink>>);
 
@@ -20,7 +21,7 @@ pub struct FileNotifier(Arc<Mutex<Sink>>);
 struct Sink {
     path: PathBuf,
     file: File,
-    /// Bytes that are whole lines.
+    /// Bytes that were read or written here, all of them whole lines.
     length: u64,
     ids: HashSet<String>,
 }
@@ -52,32 +53,20 @@ fn open(outbox: &Path, path: &Path) -> std::io::Result<Sink> {
     DirBuilder::new().recursive(true).mode(0o700).create(outbox)?;
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
     File::open(outbox)?.sync_all()?;
-    let (mut length, mut ids) = (0, HashSet::new());
-    let mut reader = BufReader::new(&file);
-    let mut line = Vec::new();
-    while reader.read_until(b'\n', &mut line)? > 0 {
-        if line.last() != Some(&b'\n') {
-            file.set_len(length)?;
-            break;
-        }
-        length += line.len() as u64;
-        match serde_json::from_slice::<Line>(&line) {
-            Ok(message) => drop(ids.insert(message.id)),
-            Err(error) => tracing::warn!(path = %path.display(), %error, "a line is no message"),
-        }
-        line.clear();
-    }
-    Ok(Sink { path: path.to_owned(), file, length, ids })
+    let mut sink = Sink { path: path.to_owned(), file, length: 0, ids: HashSet::new() };
+    sink.in_turn(Sink::catch_up)?;
+    Ok(sink)
 }
 
 impl Sink {
     fn deliver(&mut self, notification: &Notification) -> Result<()> {
-        if self.ids.contains(&notification.id) {
-            return Ok(());
-        }
         let line = serde_json::to_vec(notification)
             .map_err(|error| Error::new(Code::Internal, format!("a message cannot be written: {error}")))?;
-        self.append(line).map_err(|error| {
+        let written = self.in_turn(|sink| {
+            sink.catch_up()?;
+            if sink.ids.contains(&notification.id) { Ok(()) } else { sink.append(line) }
+        });
+        written.map_err(|error| {
             let message = format!("a message cannot be kept in {}: {error}", self.path.display());
             Error::unclear(Code::Unavailable, message).with("path", self.path.display())
         })?;
@@ -85,10 +74,36 @@ impl Sink {
         Ok(())
     }
 
-    /// Writes behind the last whole line, over whatever a failed write left there.
+    /// Does this while no other process does it with the same file. The lock ends with the process that holds it.
+    fn in_turn(&mut self, work: impl FnOnce(&mut Self) -> std::io::Result<()>) -> std::io::Result<()> {
+        self.file.lock()?;
+        let done = work(self);
+        self.file.unlock()?;
+        done
+    }
+
+    /// Reads what others wrote since, and drops what one of them left in the middle of a line: whoever has the turn, nobody is still writing it.
+    fn catch_up(&mut self) -> std::io::Result<()> {
+        let end = self.file.metadata()?.len();
+        if end < self.length {
+            return Err(std::io::Error::other("it has lost messages: do not shorten it while storex runs"));
+        }
+        let mut reader = BufReader::new(&self.file);
+        reader.seek(SeekFrom::Start(self.length))?;
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line)? > 0 && line.last() == Some(&b'\n') {
+            self.length += line.len() as u64;
+            match serde_json::from_slice::<Line>(&line) {
+                Ok(message) => drop(self.ids.insert(message.id)),
+                Err(error) => tracing::warn!(path = %self.path.display(), %error, "a line is no message"),
+            }
+            line.clear();
+        }
+        if line.is_empty() { Ok(()) } else { self.file.set_len(self.length) }
+    }
+
     fn append(&mut self, mut line: Vec<u8>) -> std::io::Result<()> {
         line.push(b'\n');
-        self.file.set_len(self.length)?;
         self.file.write_all_at(&line, self.length)?;
         self.file.sync_data()?;
         self.length += line.len() as u64;

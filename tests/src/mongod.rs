@@ -53,6 +53,8 @@ impl Mongod {
         command.arg("--dbpath").arg(folder).arg("--unixSocketPrefix").arg(folder);
         command.arg("--logpath").arg(folder.join("mongod.log"));
         command.args(["--logappend", "--networkMessageCompressors", "disabled"]);
+        // A server that is killed more often than it makes checkpoints does ever more again at its start: one minute is the usual pause between them.
+        command.args(["--syncdelay", "5"]);
         for parameter in ["ttlMonitorSleepSecs=1", "diagnosticDataCollectionEnabled=false", "enableTestCommands=1"] {
             command.args(["--setParameter", parameter]);
         }
@@ -212,7 +214,9 @@ impl Deployment {
             }
             tokio::time::sleep(LOOK).await;
         }
-        Err("the replica set has no primary".into())
+        let state = |server: &Mongod| format!("{}\n{}", if server.child.is_some() { "started" } else { "killed" }, server.log());
+        let states: Vec<String> = self.servers.iter().map(state).collect();
+        Err(format!("the replica set has no primary; its servers:\n{}", states.join("\n")).into())
     }
 
     /// Waits until every member of a replica set without users is the primary or follows it.

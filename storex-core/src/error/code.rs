@@ -101,6 +101,7 @@ codes! {
     DirectoryBusy = "directory_busy", Conflict, 409, 5, "Another storex runs on this directory", "Stop it first, or choose another directory.";
     RateLimited = "rate_limited", RateLimited, 503, 7, "A dependency asked to slow down", "Nothing to do: storex retries at the time it was given.";
     Unavailable = "unavailable", Unavailable, 503, 7, "A dependency cannot be reached", "Check that the dependency named in the message runs and is reachable.";
+    SnapshotInProgress = "snapshot_in_progress", Unavailable, 503, 7, "A snapshot of a database is still being taken", "Nothing to do: storex goes on when it is there.";
     PlatformNotReady = "platform_not_ready", Unavailable, 503, 7, "The platform does not stand yet", "Wait until /readyz answers 200; it says what is missing.";
     Timeout = "timeout", Timeout, 504, 7, "No answer in time", "Try again; if it persists, check the dependency named in the message.";
     CloudflareRefused = "cloudflare_refused", Upstream, 502, 7, "Cloudflare refused the call", "See the code and message from Cloudflare in the context.";

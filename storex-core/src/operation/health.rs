@@ -1,7 +1,7 @@
 //! How the dependencies of operations are doing: a circuit breaker and a budget of retries for each. One per controller, asked by the driver
 //! alone; below it nobody retries an effect.
 
-use crate::{Error, Kind};
+use crate::{Code, Error, Kind};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -57,8 +57,12 @@ impl Health {
 
     /// How the call went: `None` for a call that went through, whatever it answered.
     pub(super) fn report(&self, name: &str, error: Option<&Error>, now: Timestamp) {
-        let failed = error
-            .filter(|error| matches!(error.kind(), Kind::Unavailable | Kind::Timeout | Kind::RateLimited) || error.is_unclear());
+        let is_failure = |error: &&Error| match error.code() {
+            // Long work that goes well.
+            Code::SnapshotInProgress => false,
+            _ => matches!(error.kind(), Kind::Unavailable | Kind::Timeout | Kind::RateLimited) || error.is_unclear(),
+        };
+        let failed = error.filter(is_failure);
         self.with(name, now, |known| known.report(failed, now));
     }
 }
@@ -110,7 +114,6 @@ impl Dependency {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Code;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(seconds).unwrap()
@@ -163,7 +166,9 @@ mod tests {
         let health = Health::default();
         for _ in 0..20 {
             health.report("edge", Some(&Error::new(Code::ForeignObject, "")), at(0));
+            health.report("databases", Some(&Error::new(Code::SnapshotInProgress, "")), at(0));
         }
+        assert_eq!(health.admit("databases", false, at(0)), Admission::Go, "long work that goes well is no failure");
         assert_eq!(health.admit("edge", false, at(0)), Admission::Go);
     }
 }

@@ -172,8 +172,10 @@ pub trait DatabaseAdmin: Debug + Send + Sync + 'static {
     /// Copies every document to where people keep snapshots, and answers once it is safe there. Repeated with the mark of a finished one it answers that one and
     /// copies nothing, so that it never holds less than the first time. It is whole only when nobody writes: remove the user first.
     ///
+    /// A copy may go on beyond the deadline of the call, and the same call again waits for it.
+    ///
     /// # Errors
-    /// `not_found` when the database was not made; `unusable` when it is larger than may be copied, or nothing can be written there; `foreign_object`;
+    /// `snapshot_in_progress` when the copy goes on beyond the deadline; `not_found` when the database was not made; `unusable` when it is larger than may be copied, or nothing can be written there; `foreign_object`;
     /// `stale_epoch`; else as [`DatabaseAdmin::find`].
     async fn snapshot(&self, cx: &EffectCx, name: &DatabaseName) -> Result<SnapshotFacts>;
 

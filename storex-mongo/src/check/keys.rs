@@ -2,9 +2,10 @@
 
 use super::fact::Finding;
 use super::scratch::Scratch;
-use crate::failure::{Failure, limited};
+use crate::failure::{COMMAND, Failure, describe, limited};
 use futures::future::join_all;
 use mongodb::bson::{Bson, doc};
+use mongodb::error::{ErrorKind, WriteFailure};
 use mongodb::options::{Acknowledgment, WriteConcern};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,6 +15,8 @@ use storex_core::{Expected, Fence, Nonce, Page, Query, Result, RowWrite, StoreRe
 const CONTENDERS: i32 = 16;
 /// More members than the storage of any replica set has (<https://www.mongodb.com/docs/manual/reference/limits/#replica-sets>).
 const TOO_MANY: u32 = 50;
+/// A part of the command has a value it cannot have.
+const BAD_VALUE: i32 = 2;
 
 /// Many insert the same key at once; one does.
 pub(super) async fn unique(scratch: &Scratch) -> Result<Finding> {
@@ -70,10 +73,27 @@ pub(super) async fn confirmed(scratch: &Scratch) -> Result<Finding> {
     let mut impossible = WriteConcern::from(Acknowledgment::Nodes(TOO_MANY));
     impossible.w_timeout = Some(Duration::from_secs(1));
     let write = probe.insert_one(doc! { "_id": "impossible" }).write_concern(impossible);
-    Ok(match limited(write).await {
-        Ok(_) => Finding::judged(false, format!("the server confirms for {TOO_MANY} members, which it does not have")),
-        Err(_) => Finding::holds("a majority and its journals confirm; what cannot be confirmed is refused"),
+    Ok(match tokio::time::timeout(COMMAND, write.into_future()).await {
+        Ok(Ok(_)) => Finding::judged(false, format!("the server confirms for {TOO_MANY} members, which it does not have")),
+        Ok(Err(error)) if is_unconfirmed(&error) => {
+            Finding::holds("a majority and its journals confirm; what cannot be confirmed is refused")
+        }
+        Ok(Err(error)) => return Err(describe(&error)),
+        Err(_) => Finding::judged(
+            false,
+            format!("the server waits for {TOO_MANY} members, which it does not have, and does not say so"),
+        ),
     })
+}
+
+/// Whether the server says that so many cannot confirm: a replica set by a write concern error, a standalone server by `BadValue`
+/// (<https://www.mongodb.com/docs/manual/reference/write-concern/>).
+fn is_unconfirmed(error: &mongodb::error::Error) -> bool {
+    match &*error.kind {
+        ErrorKind::Write(WriteFailure::WriteConcernError(_)) => true,
+        ErrorKind::Command(command) => command.code == BAD_VALUE,
+        _ => false,
+    }
 }
 
 /// Texts are sorted by their bytes.

@@ -6,10 +6,19 @@ use super::dump::{Documents, Dump};
 use futures::TryStreamExt;
 use mongodb::Database;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 use storex_core::{Code, DatabaseName, EffectCx, Error, Result, SnapshotFacts};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
 /// Documents are written once so many bytes are there.
 const CHUNK: usize = 1 << 20;
+/// Of the time until a call's deadline, what is kept for writing the finished copy down, at most half of it.
+const MARGIN: Duration = Duration::from_secs(3);
+/// Pause before a copy that goes on is waited for again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What was copied so far.
 #[derive(Debug, Default)]
@@ -21,18 +30,13 @@ struct Figures {
 /// Copies every document; answers once it is on disk.
 ///
 /// # Errors
-/// `unusable` when it is too large or cannot be written; `timeout` by the deadline. Nothing is left then.
-pub(super) async fn take(
-    database: &Database,
-    cx: &EffectCx,
-    name: &DatabaseName,
-    settings: &DatabaseSettings,
-) -> Result<SnapshotFacts> {
+/// `unusable` when it is too large or cannot be written; what a read answers. Nothing is left then.
+async fn take(database: Database, cx: EffectCx, name: DatabaseName, settings: DatabaseSettings) -> Result<SnapshotFacts> {
     let mut dump = Dump::begin(&settings.snapshots, format!("{name}.{}", cx.mark.effect)).await?;
-    match limited_copy(database, cx, &mut dump, settings.largest_snapshot).await {
+    match copy(&database, &mut dump, settings.largest_snapshot).await {
         Ok(Figures { documents, bytes }) => {
             let place = dump.finish().await?.display().to_string();
-            Ok(SnapshotFacts { mark: cx.mark.clone(), place, documents, bytes })
+            Ok(SnapshotFacts { mark: cx.mark, place, documents, bytes })
         }
         Err(error) => {
             dump.give_up().await;
@@ -41,11 +45,61 @@ pub(super) async fn take(
     }
 }
 
-async fn limited_copy(database: &Database, cx: &EffectCx, dump: &mut Dump, largest: u64) -> Result<Figures> {
-    let copied = tokio::time::timeout(Limit::left(cx)?, copy(database, dump, largest)).await;
-    copied.unwrap_or_else(|_| {
-        Err(Error::new(Code::Timeout, "the deadline passed while the database was copied: nothing of the copy is kept"))
-    })
+/// A copy that goes on by itself; whoever has the lock waits for it, and takes it away when it has ended.
+type Copying = Arc<Mutex<Option<JoinHandle<Result<SnapshotFacts>>>>>;
+
+/// The copies of this process, by their effect. They go on when a call's deadline passes, and end with the last of their owners.
+#[derive(Debug, Default)]
+pub(super) struct Copies(std::sync::Mutex<BTreeMap<String, Copying>>);
+
+impl Copies {
+    /// Begins the copy of this effect, or goes on waiting for it, until shortly before the deadline.
+    ///
+    /// # Errors
+    /// `snapshot_in_progress` when it goes on; `timeout` when the deadline had passed; else as [`take`].
+    pub(super) async fn wait(
+        &self,
+        database: &Database,
+        cx: &EffectCx,
+        name: &DatabaseName,
+        settings: &DatabaseSettings,
+    ) -> Result<SnapshotFacts> {
+        let left = Limit::left(cx)?;
+        let effect = cx.mark.effect.to_string();
+        let copying = self.with(|all| {
+            let begin = || tokio::spawn(take(database.clone(), cx.clone(), name.clone(), settings.clone()));
+            Arc::clone(all.entry(effect.clone()).or_insert_with(|| Arc::new(Mutex::new(Some(begin())))))
+        });
+        let ended = async {
+            let mut waited = copying.lock().await;
+            let ended = waited.as_mut()?.await;
+            *waited = None;
+            self.with(|all| all.remove(&effect));
+            Some(ended)
+        };
+        match tokio::time::timeout(left.saturating_sub(MARGIN).max(left / 2), ended).await {
+            Ok(Some(Ok(taken))) => taken,
+            Ok(Some(Err(error))) => Err(Error::new(Code::Internal, format!("a copy ended early: {error}"))),
+            // Or another call was answered instead, and says what became of it.
+            Ok(None) | Err(_) => {
+                let why = format!("the database {name} is being copied, which takes longer than one call may");
+                Err(Error::new(Code::SnapshotInProgress, why).retry_after(PAUSE))
+            }
+        }
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Copying>) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Copies {
+    fn drop(&mut self) {
+        // Nobody waits for them any more: whoever did would have kept this.
+        let all = self.with(std::mem::take);
+        let copies = all.values().filter_map(|copying| copying.try_lock().ok()?.take());
+        copies.for_each(|copy| copy.abort());
+    }
 }
 
 async fn copy(database: &Database, dump: &mut Dump, largest: u64) -> Result<Figures> {

@@ -101,7 +101,8 @@ async fn copy(args: DbCopyArgs, environment: &Environment, streams: &mut Streams
 async fn open(place: &Secret<String>, must_exist: bool) -> Result<Arc<dyn StoreArchive>> {
     let named = place.expose();
     if named.starts_with("mongodb://") || named.starts_with("mongodb+srv://") {
-        return Ok(Arc::new(MongoStores::open_archive(place).await?));
+        let stores = if must_exist { MongoStores::open_source(place).await? } else { MongoStores::open_archive(place).await? };
+        return Ok(Arc::new(stores));
     }
     if named.contains("://") {
         return Err(Error::new(Code::Unusable, "a place is a folder, a file, or begins with mongodb://"));

@@ -41,11 +41,11 @@ async fn goes_on(deployment: &Deployment, repo: &MongoStores, name: &str, times:
     assert_eq!(repo.put(&write, Expected::Absent, &nonce(1), Fence::NONE).await.unwrap(), 1, "{name}");
     fault(deployment, times, &["insert", "update"], met.clone()).await;
     assert_eq!(repo.put(&write, Expected::Version(1), &nonce(2), Fence::NONE).await.unwrap(), 2, "{name}");
-    fault(deployment, times, &["insert", "update"], met.clone()).await;
+    fault(deployment, times, &["findAndModify"], met.clone()).await;
     assert_eq!(repo.claim(&claim(name), Fence::NONE).await.unwrap(), ClaimOutcome::Held);
-    fault(deployment, times, &["delete"], met.clone()).await;
+    fault(deployment, times, &["findAndModify"], met.clone()).await;
     repo.release("domain", name, "a", Fence::NONE).await.unwrap();
-    fault(deployment, times, &["delete"], met.clone()).await;
+    fault(deployment, times, &["findAndModify"], met.clone()).await;
     repo.delete(write.table, &write.id, 2, Fence::NONE).await.unwrap();
     fault(deployment, 0, &[], doc! {}).await;
     assert_eq!(repo.get(write.table, &write.id).await.unwrap(), None);
@@ -73,7 +73,7 @@ async fn a_write_that_nobody_confirms_is_unclear_and_its_repetition_settles_it()
     let (write, nonce) = (row("one"), Nonce("first".to_owned()));
     // Reads fail as well, so that nothing can be found out.
     let met = doc! { "closeConnection": true };
-    fault(&deployment, 100_000, &["insert", "update", "find", "aggregate"], met).await;
+    fault(&deployment, 100_000, &["insert", "update", "findAndModify", "find", "aggregate"], met).await;
     let error = repo.put(&write, Expected::Absent, &nonce, Fence::NONE).await.unwrap_err();
     fault(&deployment, 0, &[], doc! {}).await;
     assert!(error.is_unclear() && error.is_transient(), "{error:?}");

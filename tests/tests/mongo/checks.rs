@@ -170,7 +170,7 @@ async fn what_a_server_fails_in_is_named() {
     lame(&deployment, refuses("createIndexes", doc! { "errorCode": 13 }), &["collections and indexes"]).await;
     let leases = ["server time", "leases", "time limits"];
     lame(&deployment, refuses("aggregate", doc! { "errorCode": 20 }), &leases).await;
-    lame(&deployment, refuses("findAndModify", doc! { "errorCode": 20 }), &["leases"]).await;
+    lame(&deployment, refuses("findAndModify", doc! { "errorCode": 20 }), &["server time", "leases"]).await;
     let unconfirmed = doc! { "writeConcernError": { "code": 64, "errmsg": "waiting for replication timed out" } };
     lame(&deployment, refuses("insert", unconfirmed), &["scratch database"]).await;
     let nobody = storex_tests::installation::free_port().unwrap();

@@ -16,6 +16,7 @@ use storex_core::{
 };
 use storex_fakes::MemoryStores;
 use storex_mongo::MongoStores;
+use storex_mongo::driver::Client;
 use storex_redb::RedbStores;
 use storex_tests::installation::{Installation, directory, header, options};
 use storex_tests::mongod::{Deployment, Topology};
@@ -120,6 +121,11 @@ async fn the_command_moves_a_file_to_a_server_and_back_and_refuses_what_is_in_us
     let back = folder.path().join("back.redb").to_str().unwrap().to_owned();
     let told = refused(&["--from", here, "--to", &back], &[]);
     assert!(told.contains("no store file"), "{told}");
+
+    let told = refused(&["--to", &back], &[("STOREX_COPY_FROM", deployment.uri("shpo").expose())]);
+    assert!(told.contains("no storex keeps anything") && told.contains("shpo"), "{told}");
+    let root = Client::with_uri_str(uri.expose()).await.unwrap();
+    assert!(!root.list_database_names().await.unwrap().contains(&"shpo".to_owned()), "a source is never made");
 
     let repo = RedbStores::open(&file, Arc::new(SystemClock)).unwrap();
     some(&repo, 250).await;

@@ -4,8 +4,9 @@ use futures::StreamExt;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use storex_core::{Claim, Code, Expected, Fence, Lease, Nonce, RowWrite, StoreRepo, Table};
+use storex_core::{Claim, ClaimOutcome, Code, Expected, Fence, Lease, Nonce, RowWrite, StoreRepo, Table};
 use storex_mongo::MongoStores;
+use storex_mongo::driver::bson::{Document, doc};
 use storex_tests::mongod::{Deployment, Topology};
 use storex_tests::process::setting;
 
@@ -21,7 +22,7 @@ fn row(id: &str, by: &str) -> RowWrite {
 }
 
 fn lease(name: &str, holder: &str) -> Lease {
-    Lease { name: name.to_owned(), holder: holder.to_owned(), duration: Duration::from_millis(400) }
+    Lease { name: name.to_owned(), holder: holder.to_owned(), duration: Duration::from_secs(1) }
 }
 
 /// A holder journals, sleeps past its lease, and goes on where it was, while another one has taken the work over and ended it. Answers how many of
@@ -84,10 +85,53 @@ async fn a_write_that_waits_at_the_server_past_its_lease_is_refused_there() {
         deployment.servers[0].hold().unwrap();
         let (late, write) = (repo.clone(), row(&id, "late"));
         let late = tokio::spawn(async move { late.put(&write, Expected::Version(1), &Nonce("2".to_owned()), fence).await });
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        tokio::time::sleep(Duration::from_millis(1300)).await;
         deployment.servers[0].resume().unwrap();
         let error = late.await.unwrap().unwrap_err();
         assert_eq!((error.code(), error.is_unclear()), (Code::LeaseExpired, false), "{error}");
         assert_eq!(repo.get(Table::Operations, &id).await.unwrap().unwrap().body, json!("before"));
     }
+}
+
+/// A server that stands still in the middle of writes, with their leases long over when it goes on: a backup that locks it, or a disk that hangs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_the_server_is_in_the_middle_of_is_given_up_there() {
+    let deployment = Deployment::start(Topology::One).await.unwrap();
+    let repo = MongoStores::open(&deployment.uri("leases")).await.unwrap();
+    let claim = |name: &str| Claim {
+        namespace: "domain".to_owned(),
+        name: name.to_owned(),
+        owner: "op".to_owned(),
+        label: String::new(),
+    };
+    let bare = deployment.driver("leases").await.unwrap().collection::<Document>("bare");
+    bare.insert_one(doc! { "_id": "first" }).await.unwrap();
+    assert_eq!(repo.claim(&claim("held"), Fence::NONE).await.unwrap(), ClaimOutcome::Held);
+    let old = row("old", "before");
+    repo.put(&old, Expected::Absent, &Nonce("1".to_owned()), Fence::NONE).await.unwrap();
+    let fence = repo.acquire(&lease("operation", "first")).await.unwrap().unwrap().fence();
+
+    let admin = deployment.driver("admin").await.unwrap();
+    admin.run_command(doc! { "fsync": 1, "lock": true }).await.unwrap();
+    // The control: a write without a limit, whose sender does not wait.
+    let control = tokio::spawn(async move { bare.insert_one(doc! { "_id": "late" }).await.map(|_| bare) });
+    let (new, nonce) = (row("new", "late"), Nonce("2".to_owned()));
+    let ended = tokio::join!(
+        async { repo.claim(&claim("late"), fence).await.map(drop) },
+        repo.release("domain", "held", "op", fence),
+        async { repo.put(&new, Expected::Absent, &nonce, fence).await.map(drop) },
+        repo.delete(Table::Operations, "old", 1, fence),
+    );
+    admin.run_command(doc! { "fsyncUnlock": 1 }).await.unwrap();
+    for ended in [ended.0, ended.1, ended.2, ended.3] {
+        let error = ended.unwrap_err();
+        assert!(error.is_transient(), "{error}");
+    }
+    let bare = control.await.unwrap().unwrap();
+    assert_eq!(bare.count_documents(doc! {}).await.unwrap(), 2, "the control: what has no limit is done late");
+    let other = |name: &str| Claim { owner: "other".to_owned(), ..claim(name) };
+    assert_eq!(repo.claim(&other("late"), Fence::NONE).await.unwrap(), ClaimOutcome::Held, "it was not claimed late");
+    assert_eq!(repo.claim(&other("held"), Fence::NONE).await.unwrap(), ClaimOutcome::Taken(claim("held")), "nor released");
+    assert_eq!(repo.get(Table::Operations, "new").await.unwrap(), None);
+    assert_eq!(repo.get(Table::Operations, "old").await.unwrap().unwrap().body, json!("before"));
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use storex_core::{Claim, ClaimOutcome, Expected, Fence, Nonce, RowWrite, StoreRepo, Table};
+use storex_core::{Claim, ClaimOutcome, Epoch, Expected, Fence, Lease, Nonce, RowWrite, StoreRepo, Table};
 use storex_mongo::MongoStores;
 use storex_mongo::driver::bson::{Document, doc};
 use storex_mongo::driver::options::{Acknowledgment, WriteConcern};
@@ -17,6 +17,9 @@ use storex_tests::process::setting;
 const KILLS: usize = 3;
 /// Writers at once.
 const WRITERS: usize = 8;
+/// Those who want one lease, and how long it runs.
+const HOLDERS: usize = 3;
+const LEASE: Duration = Duration::from_secs(1);
 /// How long the primary goes on without the others before it is killed: less than it takes to step down.
 const ALONE: Duration = Duration::from_millis(500);
 
@@ -34,6 +37,10 @@ struct Answers {
     added: AtomicU64,
     /// Additions of which nothing is known.
     unclear: AtomicU64,
+    /// Who was granted each epoch of the lease that all want.
+    granted: Mutex<BTreeMap<Epoch, BTreeSet<usize>>>,
+    /// Writes under a lease that were done although a later holder had written.
+    overtaken: AtomicU64,
 }
 
 fn row(id: &str, sum: u64) -> RowWrite {
@@ -58,6 +65,28 @@ async fn write(repo: MongoStores, writer: usize, answers: Arc<Answers>) {
             answers.held.lock().unwrap().push((claim.name, owner));
         }
         add(&repo, &id, &answers).await;
+    }
+}
+
+/// Holds the lease as often as it gets it, and writes its epoch down under it.
+async fn hold(repo: MongoStores, holder: usize, answers: Arc<Answers>) {
+    let lease = Lease { name: "turn".to_owned(), holder: format!("holder-{holder}"), duration: LEASE };
+    for number in 0_u64.. {
+        if answers.stop.load(Ordering::Relaxed) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let Ok(Some(grant)) = repo.acquire(&lease).await else { continue };
+        answers.granted.lock().unwrap().entry(grant.epoch).or_default().insert(holder);
+        let Ok(seen) = repo.get(Table::Platform, "turn").await else { continue };
+        let expected = seen.as_ref().map_or(Expected::Absent, |seen| Expected::Version(seen.version));
+        let write = RowWrite { table: Table::Platform, ..row("turn", grant.epoch.0) };
+        let done = repo.put(&write, expected, &Nonce(format!("turn-{holder}-{number}")), grant.fence()).await;
+        if done.is_ok() && seen.is_some_and(|seen| seen.body.value().as_u64() > Some(grant.epoch.0)) {
+            answers.overtaken.fetch_add(1, Ordering::Relaxed);
+        }
+        // Every other turn is left to the others, who wait until the lease is over.
+        tokio::time::sleep(if number % 2 == 0 { LEASE * 2 } else { Duration::ZERO }).await;
     }
 }
 
@@ -99,7 +128,9 @@ async fn no_acknowledged_write_is_lost_and_none_is_done_twice_when_primaries_are
     let sum = RowWrite { table: Table::Platform, ..row("sum", 0) };
     repo.put(&sum, Expected::Absent, &Nonce("begin".to_owned()), Fence::NONE).await.unwrap();
     let answers = Arc::new(Answers::default());
-    let writers: Vec<_> = (0..WRITERS).map(|writer| tokio::spawn(write(repo.clone(), writer, Arc::clone(&answers)))).collect();
+    let mut writers: Vec<_> =
+        (0..WRITERS).map(|writer| tokio::spawn(write(repo.clone(), writer, Arc::clone(&answers)))).collect();
+    writers.extend((0..HOLDERS).map(|holder| tokio::spawn(hold(repo.clone(), holder, Arc::clone(&answers)))));
     for _ in 0..kills() {
         kill_primary(&mut deployment).await;
     }
@@ -120,7 +151,16 @@ async fn no_acknowledged_write_is_lost_and_none_is_done_twice_when_primaries_are
         lost.len(),
         sum.version - 1,
     );
-    assert_eq!((lost, twice), (vec![], 0));
+    let (granted, overtaken) = (answers.granted.lock().unwrap(), answers.overtaken.load(Ordering::Relaxed));
+    let shared = granted.values().filter(|holders| holders.len() > 1).count();
+    let holders: BTreeSet<&usize> = granted.values().flatten().collect();
+    println!(
+        "{} kills of the primary: {shared} of {} epochs granted to two, {overtaken} writes under an earlier epoch than was written",
+        kills(),
+        granted.len()
+    );
+    assert_eq!((lost, twice, shared, overtaken), (vec![], 0, 0, 0));
+    assert!(granted.len() > kills() && holders.len() == HOLDERS, "the lease went round: {granted:?}");
     assert!(written > 50 && added > 10, "the load was none");
     assert!((added..=added + unclear).contains(&(sum.version - 1)));
     assert_eq!(sum.body, json!(sum.version - 1), "each version is one addition");

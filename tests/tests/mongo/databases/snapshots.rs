@@ -4,7 +4,8 @@ use super::world::kept;
 use super::{Stand, settings};
 use std::fs;
 use std::path::Path;
-use storex_core::{Code, DatabaseAdmin};
+use std::time::Duration;
+use storex_core::{Code, DatabaseAdmin, EffectCx};
 use storex_fakes::laws::database_admin::StoreLogin;
 use storex_mongo::MongoDatabases;
 use storex_mongo::driver::bson::{Document, doc};
@@ -54,4 +55,33 @@ async fn a_database_larger_than_a_snapshot_may_be_is_refused_and_nothing_of_it_i
     let taken = stand.databases.snapshot(&store.cx(), &store.name).await.unwrap();
     assert!(taken.documents == 20 && taken.bytes > 2_000_000, "{taken:?}");
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_that_takes_longer_than_a_call_may_goes_on_and_the_same_call_again_waits_for_it() {
+    let stand = Stand::new().await;
+    let store = stand.store(1).await;
+    let orders = stand.world.root.database(store.name.as_str()).collection::<Document>("orders");
+    orders.insert_many((0..300).map(|number| doc! { "_id": number })).await.unwrap();
+    // Beyond the first 101 documents the server is asked for more, and takes its time once.
+    let data = doc! { "failCommands": ["getMore"], "appName": "storex", "blockConnection": true, "blockTimeMS": 3_000 };
+    let slow = doc! { "configureFailPoint": "failCommand", "mode": { "times": 1 }, "data": data };
+    stand.world.root.database("admin").run_command(slow).await.unwrap();
+    let short = store.cx_for(Duration::from_secs(2));
+    let error = stand.databases.snapshot(&short, &store.name).await.unwrap_err();
+    assert!(error.code() == Code::SnapshotInProgress && error.is_transient() && !error.is_unclear(), "{error:?}");
+    assert!(error.retry_delay().is_some());
+    let longer = EffectCx { deadline: store.cx().deadline, ..short };
+    let both = tokio::join!(stand.databases.snapshot(&longer, &store.name), stand.databases.snapshot(&longer, &store.name));
+    // Of two that wait, one may be told to ask again.
+    let mut taken = Vec::new();
+    for answer in [both.0, both.1] {
+        match answer {
+            Ok(facts) => taken.push(facts),
+            Err(error) => assert_eq!(error.code(), Code::SnapshotInProgress, "{error:?}"),
+        }
+    }
+    taken.push(stand.databases.snapshot(&longer, &store.name).await.unwrap());
+    assert!(taken.iter().all(|facts| facts.documents == 300 && *facts == taken[0]), "{taken:?}");
+    assert_eq!(fs::read_dir(stand.folder.path().join("snapshots")).unwrap().count(), 1, "it was begun once");
 }
