@@ -19,8 +19,8 @@ mkdir -p "$logs"
 matrix_minutes=$(((minutes * 5 + 9) / 10))
 machine_minutes=$(((minutes * 2 + 9) / 10))
 kills=$((minutes * 8 > 150 ? minutes * 8 : 150))
-# Beyond them a fifth for MongoDB: a kill takes some six seconds, all the pauses together some fifteen.
-primaries=$((minutes * 2 > 10 ? minutes * 2 : 10))
+# Beyond them MongoDB: a kill takes some six seconds, all the pauses together some half a minute.
+primaries=$((minutes * 2 > 100 ? minutes * 2 : 100))
 pauses=500
 failures=()
 

@@ -18,7 +18,7 @@ use crate::lane::Lane;
 use crate::rate_headers::RateHeaders;
 use jiff::Timestamp;
 use line::Bell;
-use state::{Look, State};
+use state::{Counted, Look, State};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -106,9 +106,9 @@ impl Budget {
             };
             ringing.iter().for_each(Bell::ring);
             let (turn, wake) = match look {
-                Look::Go => {
+                Look::Go(counted) => {
                     place.ticket = None;
-                    return Ok(UnderWay { budget: self });
+                    return Ok(UnderWay { budget: self, counted });
                 }
                 Look::Wait { turn, wake } => (turn, wake),
             };
@@ -175,11 +175,13 @@ impl Drop for Place<'_> {
 #[derive(Debug)]
 pub(crate) struct UnderWay<'b> {
     budget: &'b Budget,
+    counted: Counted,
 }
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        self.budget.state().answered();
+        let now = self.budget.clock.now();
+        self.budget.state().answered(self.counted, now);
     }
 }
 

@@ -104,10 +104,7 @@ pub(crate) fn describe(error: &DriverError) -> Error {
     match &*error.kind {
         ErrorKind::Authentication { .. } => wrong_credentials(),
         ErrorKind::ServerSelection { message, .. } if message.contains("SCRAM") => wrong_credentials(),
-        ErrorKind::ServerSelection { message, .. } => {
-            let what = "no MongoDB primary can be reached: check that a majority of the replica set runs and that its hosts can be reached from here";
-            Error::new(Code::Unavailable, what).with("seen", message)
-        }
+        ErrorKind::ServerSelection { message, .. } => no_primary(message),
         ErrorKind::Command(command) if command.code == UNAUTHORIZED => Error::new(
             Code::Unusable,
             "MongoDB refused what storex asked: give its user the role readWrite on the database of STOREX_MONGODB_URI",
@@ -117,11 +114,30 @@ pub(crate) fn describe(error: &DriverError) -> Error {
             Error::new(Code::Unavailable, "a majority of the MongoDB replica set did not confirm the write in time")
                 .with("seen", &concern.message)
         }
-        _ if code(error) == Some(DISK_FULL) => {
-            Error::new(Code::Unavailable, "the disk of the MongoDB server is full: free or add space there")
-        }
+        _ if is_full(error) => disk_full(),
         other => Error::new(Code::Unavailable, "MongoDB failed").with("seen", other),
     }
+}
+
+/// Nobody answers as the primary. A server without space on its disk ends itself soon.
+pub(crate) fn no_primary(seen: &str) -> Error {
+    let what = "no MongoDB primary can be reached: check that a majority of the replica set runs with space on its disks, and that its hosts can be reached from here";
+    Error::new(Code::Unavailable, what).with("seen", seen)
+}
+
+/// The disk is full.
+pub(crate) fn disk_full() -> Error {
+    Error::new(Code::Unavailable, "the disk of the MongoDB server is full: free or add space there")
+}
+
+/// Whether the server had no space left. It has a code for it and, as seen with 6.0.5 on a full disk, mostly answers with the storage's own words.
+pub(crate) fn is_full(error: &DriverError) -> bool {
+    let said = match &*error.kind {
+        ErrorKind::Command(command) => &command.message,
+        ErrorKind::Write(WriteFailure::WriteError(write)) => &write.message,
+        _ => return false,
+    };
+    code(error) == Some(DISK_FULL) || said.contains("No space left on device")
 }
 
 fn wrong_credentials() -> Error {

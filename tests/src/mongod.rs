@@ -8,8 +8,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use storex_core::Secret;
 use storex_mongo::driver::bson::{Document, doc};
@@ -32,15 +32,17 @@ pub struct Mongod {
     port: u16,
     folder: TempDir,
     arguments: Vec<String>,
+    /// Megabytes of the disk it has for itself; none when it has the machine's.
+    disk: Option<u32>,
     child: Option<Child>,
 }
 
 impl Mongod {
     /// Starts it and waits until it answers.
-    fn start(port: u16, arguments: &[&str]) -> Result<Self, Failure> {
+    fn start(port: u16, arguments: &[&str], disk: Option<u32>) -> Result<Self, Failure> {
         let folder = tempfile::Builder::new().prefix("storex-mongod.").tempdir()?;
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let mut server = Self { port, folder, arguments, child: None };
+        let mut server = Self { port, folder, arguments, disk, child: None };
         server.run()?;
         Ok(server)
     }
@@ -48,7 +50,10 @@ impl Mongod {
     fn run(&mut self) -> Result<(), Failure> {
         let folder = self.folder.path();
         let (port, cache) = (self.port.to_string(), "0.25");
-        let mut command = process::command(binary()?);
+        let mut command = match self.disk {
+            None => process::command(binary()?),
+            Some(megabytes) => on_small_disk(megabytes, folder, &binary()?),
+        };
         command.args(["--port", &port, "--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", cache]);
         command.arg("--dbpath").arg(folder).arg("--unixSocketPrefix").arg(folder);
         command.arg("--logpath").arg(folder.join("mongod.log"));
@@ -157,6 +162,18 @@ impl Deployment {
     /// # Errors
     /// When the server is missing, naming the script that brings it; when one does not start, with the end of its log.
     pub async fn start(topology: Topology) -> Result<Self, Failure> {
+        Self::start_on(topology, None).await
+    }
+
+    /// The same with servers on small disks of their own, which are gone when their server is. Less than some 300 MB are too few for any.
+    ///
+    /// # Errors
+    /// As [`Deployment::start`]; when the machine lets nobody make such a disk.
+    pub async fn start_on_small_disks(topology: Topology, megabytes: u32) -> Result<Self, Failure> {
+        Self::start_on(topology, Some(megabytes)).await
+    }
+
+    async fn start_on(topology: Topology, disk: Option<u32>) -> Result<Self, Failure> {
         let mut key = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o400)).tempfile()?;
         key.write_all(b"a+key+of+a+test+deployment+on+loopback")?;
         let key_path = key.path().to_string_lossy().into_owned();
@@ -168,7 +185,7 @@ impl Deployment {
             arguments.extend(["--auth", "--keyFile", &key_path]);
         }
         let count = if topology == Topology::Three { 3 } else { 1 };
-        let servers = (0..count).map(|_| Mongod::start(free_port()?, &arguments)).collect::<Result<Vec<_>, Failure>>()?;
+        let servers = (0..count).map(|_| Mongod::start(free_port()?, &arguments, disk)).collect::<Result<Vec<_>, Failure>>()?;
         let deployment = Self { topology, servers, _key: key };
         deployment.initiate().await?;
         Ok(deployment)
@@ -279,6 +296,14 @@ async fn direct(address: &str, user: Option<(&str, &str)>) -> Result<Database, F
     let mut options = ClientOptions::parse(format!("mongodb://{user}{address}/?directConnection=true")).await?;
     options.server_selection_timeout = Some(Duration::from_secs(1));
     Ok(Client::with_options(options)?.database("admin"))
+}
+
+/// A program that sees a disk in memory in place of this folder, and nobody else sees it (`unshare`, of util-linux).
+fn on_small_disk(megabytes: u32, folder: &Path, program: &Path) -> Command {
+    let mount = format!("mount -t tmpfs -o size={megabytes}m tmpfs \"$0\" && exec \"$@\"");
+    let mut command = process::command("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", &mount]).arg(folder).arg(program);
+    command
 }
 
 /// The server's program.

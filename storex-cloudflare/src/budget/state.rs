@@ -19,7 +19,7 @@ const FAVOUR_SHARE: usize = 10;
 #[derive(Debug)]
 pub(super) enum Look {
     /// Its turn has come, and it is counted.
-    Go,
+    Go(Counted),
     /// It has not.
     Wait {
         /// When it comes, by what is known now.
@@ -29,12 +29,19 @@ pub(super) enum Look {
     },
 }
 
+/// The quota a call that went out was counted in, and when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counted {
+    at: Timestamp,
+    quota: Quota,
+}
+
 /// What a call that was let through was counted in.
 #[derive(Debug)]
 struct Grant {
     at: Timestamp,
     lane: Lane,
-    quota: Quota,
+    counted: Counted,
     favoured: bool,
 }
 
@@ -98,9 +105,9 @@ impl State {
     /// Lets through whoever may go now, and says how it stands with this ticket.
     pub(super) fn look(&mut self, ticket: u64, now: Timestamp) -> Look {
         self.let_through(now);
-        if self.granted.remove(&ticket).is_some() {
+        if let Some(Grant { counted, .. }) = self.granted.remove(&ticket) {
             self.under_way += 1;
-            return Look::Go;
+            return Look::Go(counted);
         }
         let Some(line) = self.lines.iter().find(|line| line.position(ticket).is_some()) else {
             // Nobody has this ticket; looking again later does no harm.
@@ -133,8 +140,8 @@ impl State {
             if grant.favoured {
                 self.favours.take_back(grant.at);
             }
-            if let Some(quota) = self.quota(grant.quota) {
-                quota.take_back(grant.at);
+            if let Some(quota) = self.quota(grant.counted.quota) {
+                quota.take_back(grant.counted.at);
             }
         } else if !self.lines.iter_mut().any(|line| line.remove(ticket)) {
             return;
@@ -143,9 +150,14 @@ impl State {
         self.ring_heads();
     }
 
-    /// A call that was let through has its answer.
-    pub(super) fn answered(&mut self) {
+    /// A call that was let through has its answer. Nobody says when the other side counted it: of quotas that are used up to the last call, it counts from now.
+    pub(super) fn answered(&mut self, counted: Counted, now: Timestamp) {
         self.under_way = self.under_way.saturating_sub(1);
+        if !self.open
+            && let Some(quota) = self.quota(counted.quota)
+        {
+            quota.count_again(counted.at, now);
+        }
     }
 
     /// Takes in an answer's headers. The answer's own call is still under way.
@@ -253,16 +265,14 @@ impl State {
         };
         let at = if self.open { now } else { self.calls.count(now) };
         self.ceilings.count(at);
-        if let Some(quota) = self.quota(quota) {
-            quota.count(at);
-        }
+        let counted = Counted { at: self.quota(quota).map_or(at, |window| window.count(at)), quota };
         if lane == Lane::Background {
             self.background.count(at);
         }
         if favoured {
             self.favours.count(at);
         }
-        self.granted.insert(waiter.ticket, Grant { at, lane, quota, favoured });
+        self.granted.insert(waiter.ticket, Grant { at, lane, counted, favoured });
         self.ringing.push(waiter.bell);
         true
     }

@@ -103,6 +103,12 @@ impl Window {
         at
     }
 
+    /// Counts the call of this time from now on: the other side may have counted it as late as this.
+    pub(super) fn count_again(&mut self, at: Timestamp, now: Timestamp) {
+        self.take_back(at);
+        self.count(now);
+    }
+
     /// Takes back a call that was counted at this time and not sent.
     pub(super) fn take_back(&mut self, at: Timestamp) {
         if let Some(index) = self.log.iter().rposition(|call| *call == at) {
@@ -155,6 +161,17 @@ mod tests {
         assert_eq!(window.room(at(1)), at(60));
         window.tell("burst", of(20, 60));
         assert_eq!(window.room(at(1)), at(1), "the newest counts");
+    }
+
+    #[test]
+    fn a_call_whose_answer_took_a_while_counts_from_its_answer() {
+        let mut window = Window::new(of(2, 60), &[]);
+        window.count(at(0));
+        window.count(at(1));
+        window.count_again(at(0), at(3));
+        assert_eq!(window.room(at(4)), at(61), "the other one left first");
+        window.count_again(at(1), at(2));
+        assert_eq!((window.used(), window.room(at(4))), (2, at(63)), "a clock that was set back disorders nothing");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Commands with a time limit, and what their errors mean.
 
 use crate::databases::SETTING;
-use crate::failure::{COMMAND, code};
+use crate::failure::{COMMAND, code, disk_full, is_full, no_primary};
 use mongodb::Database;
 use mongodb::bson::{Document, doc};
 use mongodb::error::{Error as DriverError, ErrorKind, WriteFailure};
@@ -128,10 +128,7 @@ fn describe(error: &DriverError) -> Error {
     match &*error.kind {
         ErrorKind::Authentication { .. } => wrong_credentials(),
         ErrorKind::ServerSelection { message, .. } if message.contains("SCRAM") => wrong_credentials(),
-        ErrorKind::ServerSelection { message, .. } => {
-            let what = "no MongoDB primary can be reached: check that a majority of the replica set runs and that its hosts can be reached from here";
-            Error::new(Code::Unavailable, what).with("seen", message)
-        }
+        ErrorKind::ServerSelection { message, .. } => no_primary(message),
         ErrorKind::Command(command) if command.code == UNAUTHORIZED => {
             let what = format!(
                 "MongoDB refused what storex asked: the user of {SETTING} has lost a right; start storex again to see which"
@@ -142,6 +139,7 @@ fn describe(error: &DriverError) -> Error {
             Error::new(Code::Timeout, "MongoDB gave the command up: it took too long").with("seen", &command.message)
         }
         ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => no_majority(&concern.message),
+        _ if is_full(error) => disk_full(),
         other => Error::new(Code::Unavailable, "MongoDB failed").with("seen", other),
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use storex_core::{Code, Error, Expected, Fence, Nonce, Query, RowWrite, Secret, StoreRepo, Table};
 use storex_mongo::MongoStores;
 use storex_mongo::driver::IndexModel;
-use storex_mongo::driver::bson::{Document, doc};
+use storex_mongo::driver::bson::spec::BinarySubtype;
+use storex_mongo::driver::bson::{Binary, Document, doc};
 use storex_mongo::driver::options::IndexOptions;
 use storex_tests::mongod::{Deployment, Topology};
 
@@ -128,4 +129,46 @@ async fn a_server_that_is_not_there_has_no_majority_or_a_full_disk_is_named() {
     }
     tokio::time::sleep(Duration::from_secs(3)).await;
     refused(&uri, Code::Unavailable, "primary").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_whose_disk_is_full_is_told_so_while_it_lives_and_after_it() {
+    let deployment = Deployment::start_on_small_disks(Topology::Standalone, 350).await.unwrap();
+    let uri = deployment.uri("shop");
+    let repo = MongoStores::open(&uri).await.unwrap();
+    let write = |number: u32| {
+        let row = RowWrite {
+            table: Table::Stores,
+            id: format!("s{number}"),
+            body: json!("x".repeat(100)).into(),
+            indexes: BTreeMap::new(),
+        };
+        let repo = repo.clone();
+        async move { repo.put(&row, Expected::Absent, &Nonce(row.id.clone()), Fence::NONE).await }
+    };
+    write(0).await.unwrap();
+    let filler = deployment.driver("filler").await.unwrap().collection::<Document>("filler");
+    let bytes = |seed: u32| {
+        let mut state = u64::from(seed) + 1;
+        let mut next = || {
+            // Of numbers that nobody can compress (xorshift).
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()
+        };
+        (0..1 << 17).flat_map(|_| next()).collect::<Vec<u8>>()
+    };
+    let mut filled = 0;
+    let full = loop {
+        let document = doc! { "bytes": Binary { subtype: BinarySubtype::Generic, bytes: bytes(filled) } };
+        match filler.insert_one(document).await {
+            Ok(_) => filled += 1,
+            Err(error) => break error,
+        }
+    };
+    println!("a disk of 350 MB was full after {filled} MB: {full}");
+    let error = write(1).await.unwrap_err();
+    assert!(error.is_transient() && error.message().contains("disk"), "{error}");
+    assert!(refused(&uri, Code::Unavailable, "disk").await.message().contains("space"), "it says what to do");
 }
