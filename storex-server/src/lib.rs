@@ -60,5 +60,5 @@ pub mod up;
 
 pub use http::{Access, Principal, Problem, ROUTES, Route, catalogue, router, serve};
 pub use notify::FileNotifier;
-pub use settings::Environment;
+pub use settings::{Environment, SecretSetting};
 pub use token::ApiToken;

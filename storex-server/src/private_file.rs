@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use storex_core::{Code, Error, Result, Secret};
 
-/// Most bytes read of a file.
+/// Most bytes of a file.
 const LARGEST: u64 = 64 * 1024;
 
 /// A file that belongs to us and to which nobody else has any access.
@@ -24,15 +24,21 @@ impl PrivateFile<'_> {
     /// The text of the file.
     ///
     /// # Errors
-    /// `unusable` naming the path, the reason and the fix: the file is missing, no regular file (a link is none), somebody else's, open to others, no text.
+    /// `unusable` naming the path, the reason and the fix: the file is missing, no regular file (a link is none), somebody else's, open to others, larger
+    /// than 64 KiB, no text.
     pub(crate) fn read(&self) -> Result<Secret<String>> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let mut file = File::from(rustix::fs::open(self.path, flags, Mode::empty()).map_err(|error| self.unopened(error))?);
         self.check_access(&file)?;
-        let mut text = String::new();
-        let read = (&mut file).take(LARGEST).read_to_string(&mut text);
-        read.map_err(|error| self.unusable(&format!("cannot be read: {error}"), &self.new_one))?;
-        Ok(Secret::new(text))
+        let mut bytes = Vec::new();
+        let read = (&mut file).take(LARGEST + 1).read_to_end(&mut bytes);
+        let bytes = Secret::new(bytes);
+        let read = read.map_err(|error| self.unusable(&format!("cannot be read: {error}"), &self.new_one))?;
+        if read as u64 > LARGEST {
+            return Err(self.unusable(&format!("is larger than {} KiB", LARGEST / 1024), &self.new_one));
+        }
+        let text = std::str::from_utf8(bytes.expose()).map_err(|_| self.unusable("is not UTF-8 text", &self.new_one))?;
+        Ok(Secret::new(text.to_owned()))
     }
 
     /// Makes the file, which must not exist, with this text, readable by nobody but us. Durable when this answers.

@@ -1,5 +1,6 @@
 //! What tests that need two or more rooms, or a real program, share. Nothing ships from here.
 
+pub mod canary;
 pub mod hand;
 pub mod installation;
 pub mod live;

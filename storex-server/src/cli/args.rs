@@ -36,6 +36,8 @@ Examples:
   storex store list --json
 
 Environment: STOREX_URL, STOREX_TOKEN_FILE, STOREX_DATA_DIR stand in for --url, --token-file, --data-dir.
+Secrets are no arguments: CLOUDFLARE_API_TOKEN, STOREX_MONGODB_URI, STOREX_DATABASES_URI, each also as a file of your own (0600) that a variable
+with _FILE behind its name names.
 Exit codes: 0 ok, 1 defect, 2 usage, 3 not found, 4 access, 5 conflict, 6 invalid, 7 unreachable, 8 still going on,
 10 rolled back, 11 needs an operator, 130 interrupted, 143 terminated.";
 

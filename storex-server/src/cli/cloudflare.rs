@@ -19,7 +19,8 @@ use storex_core::{
 
 const EDIT: &str = "Edit the token on https://dash.cloudflare.com/profile/api-tokens (an account's: Manage Account, Account API Tokens): add the permissions \
                     named above and choose all zones of the account as its resources.";
-const RENEW: &str = "Make a token on https://dash.cloudflare.com/profile/api-tokens and set CLOUDFLARE_API_TOKEN to it.";
+const RENEW: &str = "Make a token on https://dash.cloudflare.com/profile/api-tokens and set CLOUDFLARE_API_TOKEN, or write the file \
+                     CLOUDFLARE_API_TOKEN_FILE names.";
 const DAY: u64 = 86_400;
 
 pub(super) async fn run(command: CloudflareCommand, environment: &Environment, streams: &mut Streams) -> Outcome {
@@ -69,20 +70,22 @@ pub(super) fn primary(args: &CheckArgs, environment: &Environment) -> Result<Hos
     match &args.primary_domain {
         Some(named) => Ok(named.clone()),
         None if args.simulator_port.is_some() => "storex.com".parse(),
-        None if environment.cloudflare_api_token.is_none() => Err(no_token()),
+        None if !environment.cloudflare_api_token.is_set() => Err(no_token()),
         None => Err(Error::new(Code::Unusable, "name the primary domain with --primary-domain")),
     }
 }
 
-fn no_token() -> Error {
-    Error::new(Code::Unusable, "set CLOUDFLARE_API_TOKEN for a real account, or name a simulator with --simulator-port")
+pub(super) fn no_token() -> Error {
+    let why =
+        "set CLOUDFLARE_API_TOKEN or CLOUDFLARE_API_TOKEN_FILE for a real account, or name a simulator with --simulator-port";
+    Error::new(Code::Unusable, why)
 }
 
 pub(super) fn client(args: &CheckArgs, environment: &Environment, clock: Arc<dyn Clock>) -> Result<CloudflareClient> {
     let account = environment.cloudflare_account_id.as_deref().map(str::parse).transpose()?;
     let builder = CloudflareClient::builder().clock(clock).account(account);
     let Some(port) = args.simulator_port else {
-        return builder.token(environment.cloudflare_api_token.clone().ok_or_else(no_token)?).build();
+        return builder.token(environment.cloudflare_api_token.read()?.ok_or_else(no_token)?).build();
     };
     let token = ApiToken::load(&args.data.or_usual(environment).join("simulator.token"))?;
     let token = Secret::new(token.expose().to_owned());

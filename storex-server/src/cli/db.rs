@@ -22,8 +22,11 @@ pub(super) async fn run(command: DbCommand, environment: &Environment, streams: 
 }
 
 async fn check(args: DbCheckArgs, environment: &Environment, streams: &mut Streams) -> Outcome {
-    let Some(uri) = args.uri.or_else(|| environment.mongodb_uri.clone()) else {
-        return Err(Error::new(Code::Unusable, "no server is named: set STOREX_MONGODB_URI, or give --uri").into());
+    let unnamed =
+        || Error::new(Code::Unusable, "no server is named: set STOREX_MONGODB_URI or STOREX_MONGODB_URI_FILE, or give --uri");
+    let uri = match args.uri {
+        Some(uri) => uri,
+        None => environment.mongodb_uri.read()?.ok_or_else(unnamed)?,
     };
     let mut signals = [(130, listen(SignalKind::interrupt())?), (143, listen(SignalKind::terminate())?)];
     let ended = Cell::new(None);

@@ -26,6 +26,7 @@ const USUAL_PORTS: Ports = Ports { controller: 8080, agent: 8081, router: 3000, 
 /// `storex up`.
 pub(super) async fn up(args: UpArgs, environment: Environment, streams: &mut Streams) -> Outcome {
     log(&environment, streams.json);
+    let token = environment.cloudflare_api_token.read()?;
     let options = UpOptions {
         data_dir: args.data.or_usual(&environment),
         ports: Ports {
@@ -36,12 +37,12 @@ pub(super) async fn up(args: UpArgs, environment: Environment, streams: &mut Str
         },
         store_ports: args.store_ports,
         core: core(args.core)?,
-        primary_domain: primary(args.primary_domain, environment.cloudflare_api_token.as_ref())?,
+        primary_domain: primary(args.primary_domain, token.as_ref())?,
         routing: args.routing,
         domains: args.domains.options(),
         edge: args.edge.options(),
-        cloudflare_token: environment.cloudflare_api_token.clone(),
-        mongodb: environment.mongodb_uri.clone(),
+        cloudflare_token: token,
+        mongodb: environment.mongodb_uri.read()?,
         databases: databases(&environment)?,
         tool_prefixes: tool_prefixes(&environment),
         make_tokens: true,
@@ -80,11 +81,16 @@ pub(super) async fn role(role: ServeCommand, environment: Environment, streams: 
 }
 
 fn controller(args: ControllerArgs, environment: &Environment) -> Result<UpOptions> {
-    let token = environment.cloudflare_api_token.clone().filter(|_| args.simulator_port.is_none());
-    if token.is_none() && args.simulator_port.is_none() {
-        let why = "set CLOUDFLARE_API_TOKEN for a real account, or name a simulator with --simulator-port";
-        return Err(Error::new(Code::Unusable, why));
-    }
+    let platform = platform(args, environment)?;
+    Ok(UpOptions { mongodb: environment.mongodb_uri.read()?, databases: databases(environment)?, ..platform })
+}
+
+/// Options of what all stores share; no document of a store's is opened with them.
+fn platform(args: ControllerArgs, environment: &Environment) -> Result<UpOptions> {
+    let token = match args.simulator_port {
+        Some(_) => None,
+        None => Some(environment.cloudflare_api_token.read()?.ok_or_else(super::cloudflare::no_token)?),
+    };
     let primary_domain = primary(args.primary_domain, token.as_ref())?;
     let simulator = args.simulator_port.unwrap_or(USUAL_PORTS.simulator);
     let ports = Ports { controller: args.controller_port, agent: args.agent_port, router: args.router_port, simulator };
@@ -113,7 +119,7 @@ pub(super) fn setup(args: SetupArgs, environment: &Environment) -> Result<UpOpti
         domains: args.domains,
         edge: args.edge,
     };
-    self::controller(controller, environment)
+    platform(controller, environment)
 }
 
 fn agent(args: AgentArgs, environment: &Environment) -> Result<UpOptions> {
@@ -128,7 +134,7 @@ fn simulator(args: SimulatorArgs, environment: &Environment) -> Result<UpOptions
     Ok(UpOptions { ports, primary_domain: args.primary_domain, ..usual })
 }
 
-/// Options of a role served alone: no token is made for it.
+/// Options of a role served alone: no token is made for it, and it is given no secret of the controller's.
 fn usual(data_dir: PathBuf, environment: &Environment) -> Result<UpOptions> {
     Ok(UpOptions {
         data_dir,
@@ -140,8 +146,8 @@ fn usual(data_dir: PathBuf, environment: &Environment) -> Result<UpOptions> {
         domains: DomainOptions::default(),
         edge: EdgeOptions::default(),
         cloudflare_token: None,
-        mongodb: environment.mongodb_uri.clone(),
-        databases: databases(environment)?,
+        mongodb: None,
+        databases: DatabaseOptions::default(),
         tool_prefixes: tool_prefixes(environment),
         make_tokens: false,
         start_limit: START_LIMIT,
@@ -154,7 +160,7 @@ fn databases(environment: &Environment) -> Result<DatabaseOptions> {
     let address = address.map_err(|error: Error| {
         Error::new(Code::Unusable, format!("STOREX_DATABASES_ADDRESS cannot be used: {}", error.message()))
     })?;
-    Ok(DatabaseOptions { uri: environment.databases_uri.clone(), address, keyring: environment.keyring_file.clone() })
+    Ok(DatabaseOptions { uri: environment.databases_uri.read()?, address, keyring: environment.keyring_file.clone() })
 }
 
 /// The domain below which stores have their names. A real account's is never guessed.

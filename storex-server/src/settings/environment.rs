@@ -1,5 +1,6 @@
 //! The environment: read once, here, and handed on as a value. No other module reads it.
 
+use super::SecretSetting;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use storex_core::{Code, Error, Result, Secret};
@@ -18,14 +19,14 @@ pub struct Environment {
     pub log: Option<String>,
     /// `STOREX_TOOLS`: folder whose `bin` holds Node and PM2.
     pub tools: Option<PathBuf>,
-    /// `CLOUDFLARE_API_TOKEN`: with it, storex works on the real Cloudflare.
-    pub cloudflare_api_token: Option<Secret<String>>,
+    /// `CLOUDFLARE_API_TOKEN`, or the file `CLOUDFLARE_API_TOKEN_FILE` names: with it, storex works on the real Cloudflare.
+    pub cloudflare_api_token: SecretSetting,
     /// `CLOUDFLARE_ACCOUNT_ID`: account to work in, when the token reaches several.
     pub cloudflare_account_id: Option<String>,
-    /// `STOREX_MONGODB_URI`: with it, the controller keeps its state in this MongoDB database instead of a file.
-    pub mongodb_uri: Option<Secret<String>>,
-    /// `STOREX_DATABASES_URI`: with it, each new store gets a database of its own on this MongoDB server.
-    pub databases_uri: Option<Secret<String>>,
+    /// `STOREX_MONGODB_URI`, or the file `STOREX_MONGODB_URI_FILE` names: with it, the controller keeps its state in this MongoDB database instead of a file.
+    pub mongodb_uri: SecretSetting,
+    /// `STOREX_DATABASES_URI`, or the file `STOREX_DATABASES_URI_FILE` names: with it, each new store gets a database of its own on this MongoDB server.
+    pub databases_uri: SecretSetting,
     /// `STOREX_DATABASES_ADDRESS`: where stores reach that server, when it is not where storex reaches it.
     pub databases_address: Option<String>,
     /// `STOREX_KEYRING_FILE`: file with the keys that passwords of databases are sealed with.
@@ -56,16 +57,18 @@ impl Environment {
             let unreadable = |_| Error::new(Code::Unusable, format!("the environment variable {name} is not UTF-8 text"));
             set(name).map(|value| value.into_string().map_err(unreadable)).transpose()
         };
+        let secret =
+            |name: &'static str, file: &'static str| Ok::<_, Error>(SecretSetting::of(name, text(name)?, file, path(file)));
         Ok(Self {
             url: text("STOREX_URL")?,
             token_file: path("STOREX_TOKEN_FILE"),
             data_dir: path("STOREX_DATA_DIR"),
             log: text("STOREX_LOG")?,
             tools: path("STOREX_TOOLS"),
-            cloudflare_api_token: text("CLOUDFLARE_API_TOKEN")?.map(Secret::new),
+            cloudflare_api_token: secret("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_TOKEN_FILE")?,
             cloudflare_account_id: text("CLOUDFLARE_ACCOUNT_ID")?,
-            mongodb_uri: text("STOREX_MONGODB_URI")?.map(Secret::new),
-            databases_uri: text("STOREX_DATABASES_URI")?.map(Secret::new),
+            mongodb_uri: secret("STOREX_MONGODB_URI", "STOREX_MONGODB_URI_FILE")?,
+            databases_uri: secret("STOREX_DATABASES_URI", "STOREX_DATABASES_URI_FILE")?,
             databases_address: text("STOREX_DATABASES_ADDRESS")?,
             keyring_file: path("STOREX_KEYRING_FILE"),
             copy_from: text("STOREX_COPY_FROM")?.map(Secret::new),
@@ -98,8 +101,21 @@ mod tests {
         assert_eq!(environment.url.as_deref(), Some("http://127.0.0.1:1"));
         assert_eq!((environment.data_dir.as_ref(), environment.path.as_ref()), (None, None));
         assert!(!format!("{environment:?}").contains("-secret"));
-        assert!(environment.mongodb_uri.is_some());
-        assert_eq!(environment.cloudflare_api_token.unwrap().expose(), "cf-secret");
+        assert!(environment.mongodb_uri.is_set() && !environment.databases_uri.is_set());
+        assert_eq!(environment.cloudflare_api_token.read().unwrap().unwrap().expose(), "cf-secret");
+    }
+
+    #[test]
+    fn each_secret_may_be_named_by_a_file_which_is_read_when_it_is_needed() {
+        for name in ["STOREX_MONGODB_URI", "STOREX_DATABASES_URI", "CLOUDFLARE_API_TOKEN"] {
+            let environment = Environment::of(|asked| (asked == format!("{name}_FILE")).then(|| "/nonexistent/secret".into()));
+            let environment = environment.unwrap();
+            let settings = [&environment.mongodb_uri, &environment.databases_uri, &environment.cloudflare_api_token];
+            let set: Vec<&&SecretSetting> = settings.iter().filter(|setting| setting.is_set()).collect();
+            let error = set[0].read().unwrap_err();
+            assert_eq!((set.len(), error.code()), (1, Code::Unusable));
+            assert!(error.message().starts_with(&format!("the {name}_FILE /nonexistent/secret does not exist")), "{error}");
+        }
     }
 
     #[test]

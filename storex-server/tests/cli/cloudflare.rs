@@ -118,6 +118,15 @@ async fn without_a_token_or_a_primary_domain_it_ends_with_2_and_says_what_to_set
     unnamed.args(words("cloudflare check --json")).env("CLOUDFLARE_API_TOKEN", "never-sent");
     let unnamed = finish(unnamed).await.failed(2, "unusable");
     assert!(unnamed["detail"].as_str().unwrap().contains("--primary-domain"), "{unnamed}");
+    let mut missing = storex();
+    missing
+        .args(words("cloudflare check --json --primary-domain storex.com"))
+        .env("CLOUDFLARE_API_TOKEN_FILE", "/nonexistent/token");
+    let missing = finish(missing).await.failed(2, "unusable");
+    assert!(
+        missing["detail"].as_str().unwrap().contains("CLOUDFLARE_API_TOKEN_FILE /nonexistent/token does not exist"),
+        "{missing}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

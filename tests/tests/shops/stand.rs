@@ -1,6 +1,5 @@
 //! An installation whose shops have databases.
 
-use crate::canary::Sink;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +7,7 @@ use storex_core::Secret;
 use storex_mongo::driver::bson::{Document, doc};
 use storex_mongo::driver::options::ClientOptions;
 use storex_mongo::driver::{Client, Database};
+use storex_tests::canary::Sink;
 use storex_tests::installation::{Installation, directory, exchange, header, options};
 use storex_tests::mongod::{Deployment, Topology};
 use storex_tests::process::{living_in, run};
@@ -73,8 +73,8 @@ impl Stand {
 
     fn api(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, String, Value) {
         let (status, head, answer) = self.up.api(method, path, body).unwrap();
-        let bytes = format!("{head}\n{answer}").into_bytes();
-        self.answers.borrow_mut().push(Sink { name: format!("answer {method} {path}"), bytes });
+        let sink = Sink::new("answer", format!("{method} {path}"), format!("{head}\n{answer}"));
+        self.answers.borrow_mut().push(sink);
         (status, head, answer)
     }
 
@@ -156,8 +156,7 @@ impl Stand {
     pub(crate) fn sinks(&self) -> Vec<Sink> {
         let read = |kind: &str, path: &Path| {
             // A process may be gone by now.
-            let bytes = std::fs::read(path).unwrap_or_default();
-            Sink { name: format!("{kind} {}", path.display()), bytes }
+            Sink::new(kind, path.display(), std::fs::read(path).unwrap_or_default())
         };
         let files = self.files().into_iter().filter(|path| !is_environment(path) && !is_ledger(path));
         let mut sinks: Vec<Sink> = files.map(|path| read("file", &path)).collect();

@@ -22,7 +22,8 @@ Examples:
   storex cloudflare check --simulator-port 8090 --json
 
 Ends with 0 when all is there, 4 when the token is not valid or lacks a permission, 7 when the primary zone is missing or Cloudflare cannot be
-reached. CLOUDFLARE_ACCOUNT_ID names the account when the token reaches several.";
+reached. CLOUDFLARE_ACCOUNT_ID names the account when the token reaches several. CLOUDFLARE_API_TOKEN_FILE names a file of your own (0600) that holds the
+token instead.";
 
 #[derive(Clone, Debug, Args)]
 #[command(after_help = CHECK_EXAMPLES)]
@@ -43,7 +44,8 @@ Examples:
   CLOUDFLARE_API_TOKEN=… storex cloudflare setup --primary-domain storex.com
   storex cloudflare setup --simulator-port 8090
 
-It is the operation a controller runs at its start, so it may be repeated; while a controller runs on the data folder, that one makes the platform itself.";
+It is the operation a controller runs at its start, so it may be repeated; while a controller runs on the data folder, that one makes the platform itself.
+CLOUDFLARE_API_TOKEN_FILE names a file of your own (0600) that holds the token instead.";
 
 #[derive(Clone, Debug, Args)]
 #[command(after_help = SETUP_EXAMPLES)]

@@ -19,6 +19,7 @@ Examples:
   storex db check --uri mongodb://127.0.0.1:27017/storex --json
 
 STOREX_MONGODB_URI stands in for --uri. Prefer it: every user of the machine can read a running command's arguments, and so the password.
+STOREX_MONGODB_URI_FILE names a file of your own (0600) that holds it instead: then it is not in the environment either.
 
 The check works in a database of its own (storex_check_…), which it drops at the end, also when it fails or is interrupted; the database in the path of
 the connection string is not opened. So its user needs the role readWriteAnyDatabase, while a controller's needs readWrite on its own database only.
@@ -27,7 +28,8 @@ Ends with 0 when everything storex needs is there, warnings included, and with 2
 #[derive(Clone, Debug, Args)]
 #[command(after_help = CHECK_EXAMPLES)]
 pub(crate) struct DbCheckArgs {
-    /// Connection string of the server; its path names the database a controller would use [default: `STOREX_MONGODB_URI`]
+    /// Connection string of the server; its path names the database a controller would use [default: `STOREX_MONGODB_URI`, or what the file
+    /// `STOREX_MONGODB_URI_FILE` names holds]
     #[arg(long, value_name = "URI", value_parser = StringValueParser::new().map(Secret::new))]
     pub(crate) uri: Option<Secret<String>>,
 }
