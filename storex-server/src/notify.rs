@@ -84,9 +84,9 @@ impl Sink {
 
     /// Reads what others wrote since, and drops what one of them left in the middle of a line: whoever has the turn, nobody is still writing it.
     fn catch_up(&mut self) -> std::io::Result<()> {
-        let end = self.file.metadata()?.len();
-        if end < self.length {
-            return Err(std::io::Error::other("it has lost messages: do not shorten it while storex runs"));
+        if self.file.metadata()?.len() < self.length {
+            // Somebody took messages away; what was read is not delivered again.
+            self.length = 0;
         }
         let mut reader = BufReader::new(&self.file);
         reader.seek(SeekFrom::Start(self.length))?;
@@ -125,6 +125,7 @@ impl Notifier for FileNotifier {
 mod tests {
     use super::*;
     use std::fs;
+    use std::io::Write;
     use std::os::unix::fs::MetadataExt;
 
     fn message(id: &str) -> Notification {
@@ -177,6 +178,37 @@ mod tests {
         assert_eq!(lines(folder.path()).len(), 2);
         sink.deliver(&message("b")).await.unwrap();
         assert_eq!(lines(folder.path())[1..], ["not a message".to_owned(), whole]);
+    }
+
+    #[tokio::test]
+    async fn what_two_processes_deliver_to_one_file_is_all_kept_and_once() {
+        let folder = tempfile::tempdir().unwrap();
+        // Two that opened it for themselves share no more than the file, as two processes do.
+        let (one, other) = (FileNotifier::open(folder.path()).unwrap(), FileNotifier::open(folder.path()).unwrap());
+        for (sink, id) in [(&one, "a"), (&one, "b"), (&other, "c"), (&other, "b"), (&one, "c"), (&one, "d")] {
+            sink.deliver(&message(id)).await.unwrap();
+        }
+        let at_once = (0..40).map(|number| {
+            let (sink, id) = (if number % 2 == 0 { one.clone() } else { other.clone() }, format!("m{}", number / 2));
+            tokio::spawn(async move { sink.deliver(&message(&id)).await.unwrap() })
+        });
+        for done in at_once.collect::<Vec<_>>() {
+            done.await.unwrap();
+        }
+        let ids: Vec<String> = lines(folder.path()).iter().map(|line| serde_json::from_str::<Line>(line).unwrap().id).collect();
+        let distinct: HashSet<&String> = ids.iter().collect();
+        assert_eq!((ids.len(), distinct.len(), &ids[..4]), (24, 24, &["a", "b", "c", "d"].map(str::to_owned)[..]));
+        // A crash of one in the middle of a line, and the other goes on.
+        let path = folder.path().join("outbox/notifications.ndjson");
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"id\":\"half").unwrap();
+        other.deliver(&message("e")).await.unwrap();
+        assert_eq!(lines(folder.path()).len(), 25);
+        // Somebody takes the messages away.
+        File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        one.deliver(&message("a")).await.unwrap();
+        one.deliver(&message("f")).await.unwrap();
+        other.deliver(&message("g")).await.unwrap();
+        assert_eq!(lines(folder.path()).len(), 2);
     }
 
     #[tokio::test]

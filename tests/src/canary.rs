@@ -84,7 +84,8 @@ impl Sought {
 
 /// Bytes as they are, in hexadecimal digits of either case, in the three alignments of base64, and as the lists of numbers that Rust and JSON make of them.
 fn spellings(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or_default();
+    let hex: String = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
     let numbers: Vec<String> = bytes.iter().map(u8::to_string).collect();
     let mut all = vec![bytes.to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes()];
     for skipped in 0..3 {

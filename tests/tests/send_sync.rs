@@ -302,6 +302,7 @@ shared![
     storex_server::Principal,
     storex_server::Problem,
     storex_server::Route,
+    storex_server::SecretSetting,
     storex_server::up::Announced,
     storex_server::up::DataDir,
     storex_server::up::DatabaseOptions,

@@ -160,7 +160,7 @@ async fn copy_documents(
 
 fn too_large(database: &Database, largest: u64) -> Error {
     let what = format!(
-        "the database {} holds more than the {largest} bytes a snapshot may have: copy it with mongodump, or raise the limit",
+        "the database {} holds more than the {largest} bytes a snapshot may have: start storex with a larger STOREX_LARGEST_SNAPSHOT_GIB, then retry",
         database.name()
     );
     Error::new(Code::Unusable, what)

@@ -160,7 +160,18 @@ fn databases(environment: &Environment) -> Result<DatabaseOptions> {
     let address = address.map_err(|error: Error| {
         Error::new(Code::Unusable, format!("STOREX_DATABASES_ADDRESS cannot be used: {}", error.message()))
     })?;
-    Ok(DatabaseOptions { uri: environment.databases_uri.read()?, address, keyring: environment.keyring_file.clone() })
+    let largest_snapshot = environment.largest_snapshot_gib.as_deref().map(gibibytes).transpose()?;
+    let keyring = environment.keyring_file.clone();
+    Ok(DatabaseOptions { uri: environment.databases_uri.read()?, address, largest_snapshot, keyring })
+}
+
+/// Bytes of so many GiB.
+fn gibibytes(text: &str) -> Result<u64> {
+    let bytes = text.parse::<u64>().ok().filter(|number| *number > 0).and_then(|number| number.checked_mul(1 << 30));
+    bytes.ok_or_else(|| {
+        let why = format!("STOREX_LARGEST_SNAPSHOT_GIB cannot be used: it has to be a whole number of GiB from 1, not {text:?}");
+        Error::new(Code::Unusable, why)
+    })
 }
 
 /// The domain below which stores have their names. A real account's is never guessed.
@@ -208,4 +219,23 @@ fn log(environment: &Environment, json: bool) {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
     // Somebody who embeds the command line may have a subscriber already; theirs stays.
     let _already = if json { builder.json().try_init() } else { builder.try_init() };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_snapshot_is_a_number_of_gib_or_refused_by_its_name() {
+        let of = |text: &str| {
+            let environment = Environment { largest_snapshot_gib: Some(text.to_owned()), ..Environment::default() };
+            databases(&environment).map(|options| options.largest_snapshot)
+        };
+        assert_eq!(of("16").unwrap(), Some(16 << 30));
+        for text in ["0", "-1", "4GiB", "1.5", " 4", "18446744073709551615"] {
+            let error = of(text).unwrap_err();
+            assert!(error.code() == Code::Unusable && error.message().contains("STOREX_LARGEST_SNAPSHOT_GIB"), "{error}");
+        }
+        assert_eq!(databases(&Environment::default()).unwrap().largest_snapshot, None);
+    }
 }

@@ -29,6 +29,8 @@ pub struct Environment {
     pub databases_uri: SecretSetting,
     /// `STOREX_DATABASES_ADDRESS`: where stores reach that server, when it is not where storex reaches it.
     pub databases_address: Option<String>,
+    /// `STOREX_LARGEST_SNAPSHOT_GIB`: largest database of a store that is copied before it is removed.
+    pub largest_snapshot_gib: Option<String>,
     /// `STOREX_KEYRING_FILE`: file with the keys that passwords of databases are sealed with.
     pub keyring_file: Option<PathBuf>,
     /// `STOREX_COPY_FROM`: where `storex db copy` reads.
@@ -70,6 +72,7 @@ impl Environment {
             mongodb_uri: secret("STOREX_MONGODB_URI", "STOREX_MONGODB_URI_FILE")?,
             databases_uri: secret("STOREX_DATABASES_URI", "STOREX_DATABASES_URI_FILE")?,
             databases_address: text("STOREX_DATABASES_ADDRESS")?,
+            largest_snapshot_gib: text("STOREX_LARGEST_SNAPSHOT_GIB")?,
             keyring_file: path("STOREX_KEYRING_FILE"),
             copy_from: text("STOREX_COPY_FROM")?.map(Secret::new),
             copy_to: text("STOREX_COPY_TO")?.map(Secret::new),

@@ -26,6 +26,7 @@ pub(super) async fn assemble(
     let builder = builder.keyring(keyring(&path, make)?);
     let mut settings = DatabaseSettings::new(uri.clone(), dir.folder("snapshots", 0o700)?);
     settings.address = options.address.clone();
+    settings.largest_snapshot = options.largest_snapshot.unwrap_or(settings.largest_snapshot);
     Ok(builder.databases(Arc::new(MongoDatabases::open(settings).await?)))
 }
 

@@ -43,6 +43,8 @@ pub struct DatabaseOptions {
     pub uri: Option<Secret<String>>,
     /// Where stores reach that server, when it is not where storex reaches it.
     pub address: Option<DatabaseAddress>,
+    /// Most bytes of documents in the snapshot of a database that is removed; 4 GiB when none are named.
+    pub largest_snapshot: Option<u64>,
     /// File with the keys their passwords are sealed with; `keyring` in the data directory when none is named.
     pub keyring: Option<PathBuf>,
 }

@@ -2,7 +2,7 @@
 //! only where it is kept.
 
 use super::history::{History, environment};
-use super::leaks::Leaks;
+use super::leaks::{Leak, Leaks};
 use super::site::{KINDS, Site};
 use super::world::MACHINE;
 use std::collections::BTreeSet;
@@ -128,7 +128,7 @@ fn no_secret_of_an_installation_is_where_it_is_not_kept_and_planted_ones_are_fou
     let leaks = planted(&site, &secrets);
     history.is_looked_at(&site);
     let seen = hits(&secrets, &site.sinks(&kept));
-    let missed: Vec<String> = leaks.all.iter().filter(|leak| !leak.is_among(&seen)).map(|leak| leak.told()).collect();
+    let missed: Vec<String> = leaks.all.iter().filter(|leak| !leak.is_among(&seen)).map(Leak::told).collect();
     // What is kept where it may be, but not as it may be: a file that others can read, and one that holds another secret too.
     let others = folder.join("secrets/databases.uri");
     std::fs::set_permissions(&others, std::fs::Permissions::from_mode(0o640)).unwrap();

@@ -4,7 +4,7 @@ use super::world::World;
 use rustix::process::geteuid;
 use serde_json::Value;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -216,7 +216,7 @@ impl Site {
         let roles = self.world.roles();
         let (of_roles, of_others): (Vec<u32>, Vec<u32>) = self.pids().into_iter().partition(|pid| roles.contains(pid));
         [of_roles, of_others].map(|pids| {
-            let names = pids.into_iter().filter_map(proc::environment).flat_map(|variables| variables.into_keys());
+            let names = pids.into_iter().filter_map(proc::environment).flat_map(BTreeMap::into_keys);
             names.filter(|name| name.starts_with("STOREX_") || name.starts_with("CLOUDFLARE_")).collect()
         })
     }

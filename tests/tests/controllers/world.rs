@@ -1,5 +1,6 @@
 //! An installation of processes of its own: the roles, each served alone, on one data folder.
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -123,6 +124,22 @@ impl World {
         child.wait().unwrap();
     }
 
+    /// Sends the role on this port a signal.
+    pub(crate) fn signal(&self, port: u16, signal: Signal) {
+        let (_, child) = self.running.iter().find(|(of, _)| *of == port).unwrap();
+        kill_process(Pid::from_child(child), signal).unwrap();
+    }
+
+    /// The messages that were delivered: what each says, and of which store.
+    pub(crate) fn messages(&self) -> Vec<(String, String)> {
+        let text = std::fs::read_to_string(self.data.join("outbox/notifications.ndjson")).unwrap_or_default();
+        // One that is being written has no end yet.
+        let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let lines = whole.map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        lines.map(|line| (text(&line["event"]), text(&line["data"]["store_id"]))).collect()
+    }
+
     pub(crate) fn api(&self, port: u16, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, String, Value), Failure> {
         ask(port, &self.token, method, path, body)
     }
@@ -172,8 +189,8 @@ impl Drop for World {
         }
         // Until PM2's daemon is gone it starts again what ends.
         for pid in (0..PASSES).flat_map(|_| living_in(self.dir.path())) {
-            let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).unwrap();
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).unwrap();
+            let _ = kill_process(pid, Signal::KILL);
         }
         if std::thread::panicking() {
             let log = std::fs::read_to_string(self.log()).unwrap_or_default();
