@@ -6,6 +6,7 @@
 mod access;
 mod answer;
 mod collections;
+mod copies;
 mod dump;
 mod marks;
 mod settings;
@@ -17,6 +18,7 @@ pub use settings::DatabaseSettings;
 use crate::{connect, server};
 use answer::Limit;
 use async_trait::async_trait;
+use copies::Copies;
 use marks::{Marked, Marks};
 use mongodb::{Client, Database};
 use std::fmt;
@@ -42,7 +44,7 @@ struct Shared {
     marks: Marks,
     settings: DatabaseSettings,
     capabilities: DatabaseCapabilities,
-    copies: snapshot::Copies,
+    copies: Copies,
 }
 
 impl MongoDatabases {
@@ -76,7 +78,7 @@ impl MongoDatabases {
         server::check(&database).await?;
         dump::prepare(&settings.snapshots).await?;
         let capabilities = DatabaseCapabilities::new(address, settings.late_effect_window);
-        let shared = Shared { client, marks: Marks::of(&database), settings, capabilities, copies: snapshot::Copies::default() };
+        let shared = Shared { client, marks: Marks::of(&database), settings, capabilities, copies: Copies::default() };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -211,9 +213,10 @@ impl DatabaseAdmin for MongoDatabases {
         if let Some(taken) = marked.snapshot.filter(|taken| taken.mark == cx.mark) {
             return Ok(taken);
         }
-        let taken = self.shared.copies.wait(&self.database(name), cx, name, &self.shared.settings).await?;
-        self.shared.marks.record(cx, name, &taken).await?;
-        Ok(taken)
+        let (database, name) = (self.database(name), name.clone());
+        let Shared { marks, settings, copies, .. } = self.shared.as_ref();
+        let (marks, settings, mark) = (marks.clone(), settings.clone(), cx.mark.clone());
+        copies.wait(cx, |epoch| snapshot::Job { database, name, marks, settings, mark, epoch }).await
     }
 
     async fn remove_database(&self, cx: &EffectCx, name: &DatabaseName) -> Result<()> {

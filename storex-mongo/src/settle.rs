@@ -21,7 +21,7 @@ pub(crate) enum Step<T> {
 /// Runs attempts until one answers. An attempt must be one whose repetition is harmless; it is told whether an earlier one is in doubt.
 ///
 /// # Errors
-/// The error of an attempt. A refusal after an earlier attempt in doubt stays in doubt, with the error of that one.
+/// The error of an attempt. A refusal after an earlier attempt in doubt stays in doubt, with the error of that one and what was said afterwards.
 pub(crate) async fn settle<T, F>(mut attempt: impl FnMut(bool) -> F) -> Result<T>
 where
     F: Future<Output = Result<Step<T>, Failure>>,
@@ -37,7 +37,10 @@ where
                 Err(Failure::Unclear(error)) => doubt = Some(error),
                 Err(failure) => {
                     let refusal = failure.of_write();
-                    return Err(doubt.take().unwrap_or(refusal));
+                    return Err(match doubt.take() {
+                        Some(error) => error.with("then", refusal.message()),
+                        None => refusal,
+                    });
                 }
             }
             pause = pauses.next().map_or(pause, Duration::from_millis);

@@ -3,12 +3,17 @@
 use async_trait::async_trait;
 use serde::Deserialize;
 use std::collections::HashSet;
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{BufRead, BufReader, Seek, SeekFrom};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{BufRead, BufReader, ErrorKind, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use storex_core::{Code, Error, Notification, Notifier, Result};
+
+/// Pause between two looks at a lock that another process has, and how many there are.
+const LOOK: Duration = Duration::from_millis(10);
+const LOOKS: u32 = 300;
 
 /// Delivers messages to `DIR/outbox/notifications.ndjson`, each id once however often it is delivered.
 ///
@@ -74,9 +79,20 @@ impl Sink {
         Ok(())
     }
 
-    /// Does this while no other process does it with the same file. The lock ends with the process that holds it.
+    /// Does this while no other process does it with the same file. The lock ends with the process that holds it; of one that stands still it is not waited
+    /// for long.
     fn in_turn(&mut self, work: impl FnOnce(&mut Self) -> std::io::Result<()>) -> std::io::Result<()> {
-        self.file.lock()?;
+        let mut looks = 0;
+        while let Err(refused) = self.file.try_lock() {
+            looks += 1;
+            match refused {
+                TryLockError::Error(error) => return Err(error),
+                TryLockError::WouldBlock if looks == LOOKS => {
+                    return Err(std::io::Error::new(ErrorKind::WouldBlock, "another process has it locked and stands still"));
+                }
+                TryLockError::WouldBlock => std::thread::sleep(LOOK),
+            }
+        }
         let done = work(self);
         self.file.unlock()?;
         done
@@ -203,6 +219,12 @@ mod tests {
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"id\":\"half").unwrap();
         other.deliver(&message("e")).await.unwrap();
         assert_eq!(lines(folder.path()).len(), 25);
+        // One that stands still in the middle of its turn.
+        let held = File::open(&path).unwrap();
+        held.lock().unwrap();
+        let error = one.deliver(&message("held")).await.unwrap_err();
+        assert!(error.is_transient() && error.message().contains("stands still"), "{error}");
+        held.unlock().unwrap();
         // Somebody takes the messages away.
         File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
         one.deliver(&message("a")).await.unwrap();

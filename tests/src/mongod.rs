@@ -4,7 +4,7 @@
 
 use crate::installation::{Failure, free_port};
 use crate::process;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -41,6 +41,7 @@ impl Mongod {
     /// Starts it and waits until it answers.
     fn start(port: u16, arguments: &[&str], disk: Option<u32>) -> Result<Self, Failure> {
         let folder = tempfile::Builder::new().prefix("storex-mongod.").tempdir()?;
+        fs::create_dir(folder.path().join("data"))?;
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let mut server = Self { port, folder, arguments, disk, child: None };
         server.run()?;
@@ -52,10 +53,10 @@ impl Mongod {
         let (port, cache) = (self.port.to_string(), "0.25");
         let mut command = match self.disk {
             None => process::command(binary()?),
-            Some(megabytes) => on_small_disk(megabytes, folder, &binary()?),
+            Some(megabytes) => on_small_disk(megabytes, &folder.join("data"), &binary()?),
         };
         command.args(["--port", &port, "--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", cache]);
-        command.arg("--dbpath").arg(folder).arg("--unixSocketPrefix").arg(folder);
+        command.arg("--dbpath").arg(folder.join("data")).arg("--unixSocketPrefix").arg(folder);
         command.arg("--logpath").arg(folder.join("mongod.log"));
         command.args(["--logappend", "--networkMessageCompressors", "disabled"]);
         // A server that is killed more often than it makes checkpoints does ever more again at its start: one minute is the usual pause between them.
@@ -302,7 +303,9 @@ async fn direct(address: &str, user: Option<(&str, &str)>) -> Result<Database, F
 fn on_small_disk(megabytes: u32, folder: &Path, program: &Path) -> Command {
     let mount = format!("mount -t tmpfs -o size={megabytes}m tmpfs \"$0\" && exec \"$@\"");
     let mut command = process::command("unshare");
-    command.args(["--map-root-user", "--mount", "sh", "-c", &mount]).arg(folder).arg(program);
+    // Who is not root has to become it, in a world of its own, which not every machine allows.
+    command.args(if geteuid().is_root() { &["--mount"][..] } else { &["--map-root-user", "--mount"] });
+    command.args(["sh", "-c", &mount]).arg(folder).arg(program);
     command
 }
 

@@ -42,16 +42,36 @@ impl Controller {
     /// # Cancellation
     /// Dropping the future loses no message; the one being delivered may be delivered again.
     pub async fn deliver_due(&self) -> Result<usize> {
-        if self.due().await?.is_empty() {
+        if self.due().await?.is_empty() || !self.has_turn().await? {
             return Ok(0);
         }
-        let (holder, duration) = (self.inner.driver.holder.clone(), self.settings().lease);
-        let lease = Lease { name: LEASE.to_owned(), holder, duration };
-        let Some(grant) = self.providers().repo.acquire(&lease).await? else { return Ok(0) };
-        let delivered = self.deliver_all(grant.fence()).await;
+        let delivered = self.deliver_all().await;
         // The next controller need not wait for the lease to run out; when this is lost, it does.
-        let _ends_by_itself = self.providers().repo.acquire(&Lease { duration: Duration::ZERO, ..lease }).await;
+        let _ends_by_itself = self.lease(Duration::ZERO).await;
         delivered
+    }
+
+    /// Delivers what is due while it is this controller's turn. What was seen before the turn came may be delivered by now, so it is looked for again.
+    async fn deliver_all(&self) -> Result<usize> {
+        let mut delivered = 0;
+        for row in self.due().await? {
+            // One message may take longer than the lease runs; then another controller goes on.
+            if !self.has_turn().await? {
+                break;
+            }
+            delivered += usize::from(self.deliver(row).await?);
+        }
+        Ok(delivered)
+    }
+
+    /// Takes or keeps the turn to deliver.
+    async fn has_turn(&self) -> Result<bool> {
+        self.lease(self.settings().lease).await
+    }
+
+    async fn lease(&self, duration: Duration) -> Result<bool> {
+        let lease = Lease { name: LEASE.to_owned(), holder: self.inner.driver.holder.clone(), duration };
+        Ok(self.providers().repo.acquire(&lease).await?.is_some())
     }
 
     async fn due(&self) -> Result<Vec<Row>> {
@@ -59,22 +79,15 @@ impl Controller {
         Ok(self.providers().repo.list(Table::Outbox, &query, &Page::first(BATCH)).await?.rows)
     }
 
-    /// Delivers what is due while the fence is open: what was seen before it opened may be delivered by now.
-    async fn deliver_all(&self, fence: Fence) -> Result<usize> {
-        let mut delivered = 0;
-        for row in self.due().await? {
-            delivered += usize::from(self.deliver(row, fence).await?);
-        }
-        Ok(delivered)
-    }
-
-    async fn deliver(&self, row: Row, fence: Fence) -> Result<bool> {
+    /// Delivers one message and writes that down. What was delivered is written down also when the turn is over by then: the row's version tells whether
+    /// another controller was faster.
+    async fn deliver(&self, row: Row) -> Result<bool> {
         let mut record: OutboxRecord = decode(&row)?;
         let now = self.providers().clock.now();
         let mut indexes = BTreeMap::new();
         match self.inner.notifier.deliver(&record.notification).await {
             // What was delivered is the receiver's; the outbox keeps only what was not.
-            Ok(()) => return self.providers().repo.delete(Table::Outbox, &row.id, row.version, fence).await.map(|()| true),
+            Ok(()) => return self.providers().repo.delete(Table::Outbox, &row.id, row.version, Fence::NONE).await.map(|()| true),
             Err(error) if error.is_transient() || error.is_unclear() => {
                 record.failures += 1;
                 let pause = Duration::from_secs(1 << record.failures.min(12));
@@ -87,7 +100,7 @@ impl Controller {
         }
         let write = RowWrite { table: Table::Outbox, id: row.id, body: Json::of(&record)?, indexes };
         let nonce = Nonce(self.providers().entropy.hex(8)?);
-        self.providers().repo.put(&write, Expected::Version(row.version), &nonce, fence).await?;
+        self.providers().repo.put(&write, Expected::Version(row.version), &nonce, Fence::NONE).await?;
         Ok(false)
     }
 }

@@ -6,6 +6,7 @@ mod doubts;
 mod handles;
 mod late_refusals;
 mod operations;
+mod outbox;
 mod policy;
 mod reconcile;
 mod stores;

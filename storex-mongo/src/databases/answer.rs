@@ -26,6 +26,9 @@ impl Limit {
     /// Of a read by itself.
     pub(super) const READ: Self = Self(COMMAND);
 
+    /// Of a command of work that no call waits for.
+    pub(super) const ALONE: Self = Self(COMMAND);
+
     /// Of a command for this effect: it ends by its deadline.
     ///
     /// # Errors

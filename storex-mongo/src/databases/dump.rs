@@ -1,6 +1,7 @@
 //! Files of snapshots: written for their owner only, and durable before they have their name.
 
 use mongodb::bson::Document;
+use mongodb::bson::oid::ObjectId;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -25,32 +26,43 @@ pub(super) async fn prepare(folder: &Path) -> Result<()> {
     .await
 }
 
-/// A snapshot that is being written, in a folder whose name begins with a dot.
+/// A snapshot that is being written, in a folder of its own whose name begins with a dot. Whoever writes it has a lock on the folder, which ends with its
+/// process.
 #[derive(Debug)]
 pub(super) struct Dump {
     folder: PathBuf,
     name: String,
+    partial: PathBuf,
+    _lock: File,
     files: usize,
 }
 
 impl Dump {
-    /// Begins one, in place of an unfinished one of the same name.
+    /// Begins one; what others of the same name left that nobody writes any more is removed.
     ///
     /// # Errors
     /// `unusable` naming the folder.
     pub(super) async fn begin(folder: &Path, name: String) -> Result<Self> {
-        let dump = Self { folder: folder.to_owned(), name, files: 0 };
-        let partial = dump.partial();
-        blocking(partial.clone(), move || {
-            remove_flat(&partial)?;
-            make_folder(&partial, false)
+        let folder = folder.to_owned();
+        blocking(folder.clone(), move || {
+            let prefix = format!(".{name}.");
+            let partial = folder.join(format!("{prefix}{}", ObjectId::new().to_hex()));
+            // One at a time makes a folder and locks it, or removes one that is not locked.
+            let turn = File::open(&folder)?;
+            turn.lock()?;
+            for entry in fs::read_dir(&folder)? {
+                let entry = entry?;
+                let is_left = || File::open(entry.path()).is_ok_and(|left| left.try_lock().is_ok());
+                if entry.file_name().to_string_lossy().starts_with(&prefix) && is_left() {
+                    remove_flat(&entry.path())?;
+                }
+            }
+            make_folder(&partial, false)?;
+            let lock = File::open(&partial)?;
+            lock.lock()?;
+            Ok(Self { folder, name, partial, _lock: lock, files: 0 })
         })
-        .await?;
-        Ok(dump)
-    }
-
-    fn partial(&self) -> PathBuf {
-        self.folder.join(format!(".{}", self.name))
+        .await
     }
 
     /// Begins the files of a collection; what describes it is written at once.
@@ -60,7 +72,7 @@ impl Dump {
     pub(super) async fn collection(&mut self, name: &str, description: Document) -> Result<Documents> {
         self.files += 1;
         let base = file_name(name, self.files);
-        let partial = self.partial();
+        let partial = self.partial.clone();
         let (about, path) = (partial.join(format!("{base}.metadata.json")), partial.join(format!("{base}.bson")));
         let file = blocking(path.clone(), move || {
             let mut described = create(&about)?;
@@ -76,15 +88,17 @@ impl Dump {
     /// # Errors
     /// As [`Dump::begin`].
     pub(super) async fn finish(self) -> Result<PathBuf> {
-        let partial = self.partial();
+        let partial = self.partial.clone();
         blocking(partial.clone(), move || {
             File::open(&partial)?.sync_all()?;
+            let turn = File::open(&self.folder)?;
+            turn.lock()?;
             // A copy that was finished and never written down stays for people to look at.
             let names = std::iter::once(self.name.clone()).chain((2_u32..).map(|number| format!("{}.{number}", self.name)));
             let free = names.map(|name| self.folder.join(name)).find(|path| !path.exists());
             let place = free.ok_or_else(|| io::Error::other("no name is free"))?;
             fs::rename(&partial, &place)?;
-            File::open(&self.folder)?.sync_all()?;
+            turn.sync_all()?;
             Ok(place)
         })
         .await
@@ -92,7 +106,7 @@ impl Dump {
 
     /// Removes what was written.
     pub(super) async fn give_up(self) {
-        let partial = self.partial();
+        let partial = self.partial.clone();
         // What cannot be removed now is when the next one begins.
         drop(blocking(partial.clone(), move || remove_flat(&partial)).await);
     }
@@ -214,7 +228,21 @@ mod tests {
         assert_eq!((mode(&snapshots), mode(&places[0]), mode(&places[0].join("a%2Fb.bson"))), (0o700, 0o700, 0o600));
         let gone = Dump::begin(&snapshots, "gone".to_owned()).await.unwrap();
         gone.give_up().await;
-        assert_eq!(fs::read_dir(&snapshots).unwrap().count(), 2);
+        // Two that write the same one at once have a folder each.
+        let mut both = Vec::new();
+        for number in 0..2 {
+            let mut dump = Dump::begin(&snapshots, "both".to_owned()).await.unwrap();
+            let documents = dump.collection("c", Document::new()).await.unwrap();
+            documents.append(vec![number; 3]).await.unwrap().close().await.unwrap();
+            both.push(dump);
+        }
+        for dump in both.into_iter().rev() {
+            let place = dump.finish().await.unwrap();
+            let bytes = fs::read(place.join("c.bson")).unwrap();
+            places.push(place);
+            assert_eq!(bytes.first().copied(), Some(u8::try_from(4 - places.len()).unwrap()));
+        }
+        assert_eq!(fs::read_dir(&snapshots).unwrap().count(), 4);
     }
 
     #[tokio::test]

@@ -3,22 +3,17 @@
 use super::DatabaseSettings;
 use super::answer::{Failed, Limit, limited};
 use super::dump::{Documents, Dump};
+use super::marks::Marks;
 use futures::TryStreamExt;
+use jiff::Timestamp;
 use mongodb::Database;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
-use storex_core::{Code, DatabaseName, EffectCx, Error, Result, SnapshotFacts};
-use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use storex_core::{Code, DatabaseName, EffectCx, Epoch, Error, Mark, Result, SnapshotFacts};
 
 /// Documents are written once so many bytes are there.
 const CHUNK: usize = 1 << 20;
-/// Of the time until a call's deadline, what is kept for writing the finished copy down, at most half of it.
-const MARGIN: Duration = Duration::from_secs(3);
-/// Pause before a copy that goes on is waited for again.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// What was copied so far.
 #[derive(Debug, Default)]
@@ -27,78 +22,55 @@ struct Figures {
     bytes: u64,
 }
 
-/// Copies every document; answers once it is on disk.
-///
-/// # Errors
-/// `unusable` when it is too large or cannot be written; what a read answers. Nothing is left then.
-async fn take(database: Database, cx: EffectCx, name: DatabaseName, settings: DatabaseSettings) -> Result<SnapshotFacts> {
-    let mut dump = Dump::begin(&settings.snapshots, format!("{name}.{}", cx.mark.effect)).await?;
-    match copy(&database, &mut dump, settings.largest_snapshot).await {
-        Ok(Figures { documents, bytes }) => {
-            let place = dump.finish().await?.display().to_string();
-            Ok(SnapshotFacts { mark: cx.mark, place, documents, bytes })
-        }
-        Err(error) => {
-            dump.give_up().await;
-            Err(error)
-        }
-    }
+/// What a copy needs. It may outlast the call that began it.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    pub(super) database: Database,
+    pub(super) name: DatabaseName,
+    pub(super) marks: Marks,
+    pub(super) settings: DatabaseSettings,
+    /// The effect it belongs to; of the epoch the highest counts with which it was asked for.
+    pub(super) mark: Mark,
+    pub(super) epoch: Arc<AtomicU64>,
 }
 
-/// A copy that goes on by itself; whoever has the lock waits for it, and takes it away when it has ended.
-type Copying = Arc<Mutex<Option<JoinHandle<Result<SnapshotFacts>>>>>;
-
-/// The copies of this process, by their effect. They go on when a call's deadline passes, and end with the last of their owners.
-#[derive(Debug, Default)]
-pub(super) struct Copies(std::sync::Mutex<BTreeMap<String, Copying>>);
-
-impl Copies {
-    /// Begins the copy of this effect, or goes on waiting for it, until shortly before the deadline.
+impl Job {
+    /// Copies every document; answers once it is on disk and written down.
     ///
     /// # Errors
-    /// `snapshot_in_progress` when it goes on; `timeout` when the deadline had passed; else as [`take`].
-    pub(super) async fn wait(
-        &self,
-        database: &Database,
-        cx: &EffectCx,
-        name: &DatabaseName,
-        settings: &DatabaseSettings,
-    ) -> Result<SnapshotFacts> {
-        let left = Limit::left(cx)?;
-        let effect = cx.mark.effect.to_string();
-        let copying = self.with(|all| {
-            let begin = || tokio::spawn(take(database.clone(), cx.clone(), name.clone(), settings.clone()));
-            Arc::clone(all.entry(effect.clone()).or_insert_with(|| Arc::new(Mutex::new(Some(begin())))))
-        });
-        let ended = async {
-            let mut waited = copying.lock().await;
-            let ended = waited.as_mut()?.await;
-            *waited = None;
-            self.with(|all| all.remove(&effect));
-            Some(ended)
-        };
-        match tokio::time::timeout(left.saturating_sub(MARGIN).max(left / 2), ended).await {
-            Ok(Some(Ok(taken))) => taken,
-            Ok(Some(Err(error))) => Err(Error::new(Code::Internal, format!("a copy ended early: {error}"))),
-            // Or another call was answered instead, and says what became of it.
-            Ok(None) | Err(_) => {
-                let why = format!("the database {name} is being copied, which takes longer than one call may");
-                Err(Error::new(Code::SnapshotInProgress, why).retry_after(PAUSE))
+    /// `unusable` when it is too large or cannot be written; `stale_epoch` or `not_found` when another controller goes on with the effect; what a read
+    /// answers. Nothing is left then.
+    pub(super) async fn take(self) -> Result<SnapshotFacts> {
+        // One that ended since its caller looked.
+        let marked = self.marks.find(&self.name, Limit::ALONE).await?;
+        if let Some(taken) = marked.and_then(|marked| marked.snapshot).filter(|taken| taken.mark == self.mark) {
+            return Ok(taken);
+        }
+        let mut dump = Dump::begin(&self.settings.snapshots, format!("{}.{}", self.name, self.mark.effect)).await?;
+        let Figures { documents, bytes } = match self.fill(&mut dump).await {
+            Ok(figures) => figures,
+            Err(error) => {
+                dump.give_up().await;
+                return Err(error);
             }
+        };
+        let place = dump.finish().await?.display().to_string();
+        let taken = SnapshotFacts { mark: self.mark.clone(), place, documents, bytes };
+        self.marks.record(&self.cx(), &self.name, &taken).await?;
+        Ok(taken)
+    }
+
+    async fn fill(&self, dump: &mut Dump) -> Result<Figures> {
+        let figures = copy(&self.database, dump, self.settings.largest_snapshot).await?;
+        // Whoever took over meanwhile may have removed some of it before it was read.
+        match self.marks.enter(&self.cx(), &self.name, Limit::ALONE).await? {
+            Some(_) => Ok(figures),
+            None => Err(Error::new(Code::NotFound, format!("the database {} was removed while it was copied", self.name))),
         }
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Copying>) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Drop for Copies {
-    fn drop(&mut self) {
-        // Nobody waits for them any more: whoever did would have kept this.
-        let all = self.with(std::mem::take);
-        let copies = all.values().filter_map(|copying| copying.try_lock().ok()?.take());
-        copies.for_each(|copy| copy.abort());
+    fn cx(&self) -> EffectCx {
+        EffectCx { mark: self.mark.clone(), epoch: Epoch(self.epoch.load(Ordering::Relaxed)), deadline: Timestamp::MAX }
     }
 }
 

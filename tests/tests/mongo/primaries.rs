@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use storex_core::{Claim, ClaimOutcome, Epoch, Expected, Fence, Lease, Nonce, RowWrite, StoreRepo, Table};
+use storex_core::{Claim, ClaimOutcome, Code, Epoch, Expected, Fence, Lease, Nonce, RowWrite, StoreRepo, Table};
 use storex_mongo::MongoStores;
 use storex_mongo::driver::bson::{Document, doc};
 use storex_mongo::driver::options::{Acknowledgment, WriteConcern};
@@ -39,6 +39,8 @@ struct Answers {
     unclear: AtomicU64,
     /// Who was granted each epoch of the lease that all want.
     granted: Mutex<BTreeMap<Epoch, BTreeSet<usize>>>,
+    /// Writes that came after the end of their lease and were refused.
+    refused: AtomicU64,
     /// Writes under a lease that were done although a later holder had written.
     overtaken: AtomicU64,
 }
@@ -78,10 +80,17 @@ async fn hold(repo: MongoStores, holder: usize, answers: Arc<Answers>) {
         tokio::time::sleep(Duration::from_millis(20)).await;
         let Ok(Some(grant)) = repo.acquire(&lease).await else { continue };
         answers.granted.lock().unwrap().entry(grant.epoch).or_default().insert(holder);
+        if number % 4 == 3 {
+            // It sleeps past its lease, and goes on as if nothing had been.
+            tokio::time::sleep(LEASE * 3 / 2).await;
+        }
         let Ok(seen) = repo.get(Table::Platform, "turn").await else { continue };
         let expected = seen.as_ref().map_or(Expected::Absent, |seen| Expected::Version(seen.version));
         let write = RowWrite { table: Table::Platform, ..row("turn", grant.epoch.0) };
         let done = repo.put(&write, expected, &Nonce(format!("turn-{holder}-{number}")), grant.fence()).await;
+        if done.as_ref().is_err_and(|error| error.code() == Code::LeaseExpired) {
+            answers.refused.fetch_add(1, Ordering::Relaxed);
+        }
         if done.is_ok() && seen.is_some_and(|seen| seen.body.value().as_u64() > Some(grant.epoch.0)) {
             answers.overtaken.fetch_add(1, Ordering::Relaxed);
         }
@@ -152,15 +161,17 @@ async fn no_acknowledged_write_is_lost_and_none_is_done_twice_when_primaries_are
         sum.version - 1,
     );
     let (granted, overtaken) = (answers.granted.lock().unwrap(), answers.overtaken.load(Ordering::Relaxed));
+    let refused = answers.refused.load(Ordering::Relaxed);
     let shared = granted.values().filter(|holders| holders.len() > 1).count();
     let holders: BTreeSet<&usize> = granted.values().flatten().collect();
     println!(
-        "{} kills of the primary: {shared} of {} epochs granted to two, {overtaken} writes under an earlier epoch than was written",
+        "{} kills of the primary: {shared} of {} epochs granted to two, {overtaken} writes under an earlier epoch than was written, {refused} refused",
         kills(),
         granted.len()
     );
     assert_eq!((lost, twice, shared, overtaken), (vec![], 0, 0, 0));
     assert!(granted.len() > kills() && holders.len() == HOLDERS, "the lease went round: {granted:?}");
+    assert!(refused > 0, "nobody came late");
     assert!(written > 50 && added > 10, "the load was none");
     assert!((added..=added + unclear).contains(&(sum.version - 1)));
     assert_eq!(sum.body, json!(sum.version - 1), "each version is one addition");
