@@ -169,6 +169,8 @@ impl Line {
                 drop(again().await);
                 answer
             }
+            // What is not sent is not late.
+            (Some((_, Fault::Late(_))), ..) if self.is_overdue(head.cx) => Err(overdue()),
             (Some((_, Fault::Late(seconds))), _, Some(again)) => {
                 let late = again();
                 // Nobody is left to hear the answer.
@@ -189,12 +191,12 @@ impl Line {
     }
 
     async fn send<T>(&self, cx: Option<&EffectCx>, call: impl Future<Output = Result<T>>) -> Result<T> {
-        match (cx, &self.clock) {
-            (Some(cx), Some(clock)) if clock.now() >= cx.deadline => {
-                Err(Error::new(Code::Timeout, "the deadline had passed before the call was sent"))
-            }
-            _ => call.await,
-        }
+        if self.is_overdue(cx) { Err(overdue()) } else { call.await }
+    }
+
+    /// Whether the call's deadline has passed: adapters send nothing then.
+    fn is_overdue(&self, cx: Option<&EffectCx>) -> bool {
+        matches!((cx, &self.clock), (Some(cx), Some(clock)) if clock.now() >= cx.deadline)
     }
 
     /// The process stops here: for ever, or until its gate opens.
@@ -253,6 +255,10 @@ impl Line {
         // After the effect no error proves that there was none.
         Err(if when == When::After { error.into_unclear() } else { error })
     }
+}
+
+fn overdue() -> Error {
+    Error::new(Code::Timeout, "the deadline had passed before the call was sent")
 }
 
 impl<'a> Head<'a> {

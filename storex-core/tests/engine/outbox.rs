@@ -12,16 +12,22 @@ const STORES: usize = 3;
 /// Two controllers, and messages that take a while to deliver, in milliseconds.
 async fn two(world: &World, takes: u32) -> [Controller; 2] {
     let (first, second) = (world.start(world.parts()).await.unwrap(), world.start(world.parts()).await.unwrap());
-    first.controller.ensure_platform("http://localhost:3000").await.unwrap();
+    for process in [&first, &second] {
+        process.controller.ensure_platform("http://localhost:3000").await.unwrap();
+    }
     world.script.add(FaultRule::next("notifier.deliver", "", When::Before, Fault::Slow(takes)).forever());
     for number in 0..STORES {
-        let body = serde_json::json!({
-            "username": format!("ocean{number}"), "storeDetails": { "owner": "John Smith", "email": "john@example-mail.com" }
-        });
-        let (_, operation) = first.controller.create_store(&CreateStoreRequest::from_json(&body).unwrap()).await.unwrap();
-        assert!(first.controller.wait_operation(&operation, LONG).await.unwrap().error.is_none());
+        create(&first.controller, number).await;
     }
     [first.controller, second.controller]
+}
+
+/// Creates a store, and with it a message.
+async fn create(controller: &Controller, number: usize) {
+    let details = serde_json::json!({ "owner": "John Smith", "email": "john@example-mail.com" });
+    let body = serde_json::json!({ "username": format!("ocean{number}"), "storeDetails": details });
+    let (_, operation) = controller.create_store(&CreateStoreRequest::from_json(&body).unwrap()).await.unwrap();
+    assert!(controller.wait_operation(&operation, LONG).await.unwrap().error.is_none());
 }
 
 /// How often each message was delivered.
@@ -49,11 +55,7 @@ async fn of_two_controllers_one_delivers_and_the_other_need_not_wait_for_its_tur
     world.script.clear();
     let begun = world.clock().now();
     for (controller, number) in [(&second, 7), (&first, 8)] {
-        let body = serde_json::json!({
-            "username": format!("ocean{number}"), "storeDetails": { "owner": "John Smith", "email": "john@example-mail.com" }
-        });
-        let (_, operation) = controller.create_store(&CreateStoreRequest::from_json(&body).unwrap()).await.unwrap();
-        controller.wait_operation(&operation, LONG).await.unwrap();
+        create(controller, number).await;
         assert_eq!(controller.deliver_due().await.unwrap(), 1);
     }
     assert!(world.clock().now().duration_since(begun).unsigned_abs() < first.settings().lease);

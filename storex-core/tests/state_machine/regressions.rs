@@ -135,3 +135,20 @@ fn a_controller_that_takes_its_lost_lease_again_counts_on_nothing_it_knew() {
         );
     }
 }
+
+#[test]
+fn a_zone_that_a_controller_asks_for_after_the_calls_deadline_is_not_made() {
+    let late = Trouble::Call("domains.create_zone", When::Before, Fault::Late(45));
+    let refused = Trouble::Call("host.apply", When::Before, Fault::Refuse(Code::HostRefused));
+    holds(
+        0xb569_4327_53c9_915b,
+        &[
+            (Act::Halt { by: A, end: End::Crash }, Pace::Seconds(1)),
+            (Act::Strike { end: End::Pause, nth: 24, when: When::After }, Pace::Turns(0)),
+            (Act::Create { by: A, name: 0, domain: Some(0), key: None }, Pace::Turns(0)),
+            (Act::Trouble { trouble: late, nth: 2 }, Pace::Turns(1)),
+            (Act::Trouble { trouble: refused, nth: 1 }, Pace::Seconds(24)),
+            (Act::Wake, Pace::Seconds(10)),
+        ],
+    );
+}

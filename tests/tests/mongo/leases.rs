@@ -124,6 +124,8 @@ async fn a_write_the_server_is_in_the_middle_of_is_given_up_there() {
         async { repo.put(&new, Expected::Absent, &nonce, fence).await.map(drop) },
         repo.delete(Table::Operations, "old", 1, fence),
     );
+    // The last attempts began a little after the first ones, and so does their end.
+    tokio::time::sleep(Duration::from_secs(2)).await;
     admin.run_command(doc! { "fsyncUnlock": 1 }).await.unwrap();
     for ended in [ended.0, ended.1, ended.2, ended.3] {
         let error = ended.unwrap_err();
