@@ -66,7 +66,7 @@ resumed=$(grep -o 'resume after kill -9.*' "$logs/kills.log" | tail -n 1 || true
 part mongo 'pauses past a lease: ' env STOREX_MONGO_KILLS="$primaries" STOREX_MONGO_PAUSES="$pauses" \
   cargo test --workspace --locked --test mongo -- primaries:: leases:: --nocapture
 database=${part_line:-failed ($primaries kills, $pauses pauses)}
-killed_primaries=$(grep -o '[0-9]* kills of the primary: .*' "$logs/mongo.log" | tail -n 1 || true)
+killed_primaries=$(grep -o '[0-9]* kills of the primary: .*' "$logs/mongo.log" | paste -s -d ';' - || true)
 
 spent=$(((SECONDS + 30) / 60))
 verdict='0'
