@@ -1,6 +1,7 @@
 //! The repository as it lies on disk: a copy of its file is opened, so that the one under test mends itself.
 
-use super::world::{World, until};
+use super::world::{World, now, until};
+use jiff::Timestamp;
 use serde_json::Value;
 use std::fs;
 use std::sync::Arc;
@@ -34,6 +35,18 @@ impl Copy {
         let open = Query::equals("open", "1");
         let page = world.runtime.block_on(self.repo.list(Table::Operations, &open, &Page::first(1000))).unwrap();
         page.rows.into_iter().map(|row| row.id).collect()
+    }
+
+    /// Identifiers of the operations that have nothing to do but wait, by their documents: nothing was begun and not answered, and what was sent once may still
+    /// take effect.
+    pub(crate) fn waiting_operations(&self, world: &World) -> Vec<String> {
+        let now = now();
+        let waits = |doc: &Value| {
+            let steps = doc["steps"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let until = |step: &Value| step["doubt_until"].as_str().and_then(|until| until.parse::<Timestamp>().ok());
+            steps.iter().all(|step| step["state"] != "intent") && steps.iter().filter_map(until).any(|until| until > now)
+        };
+        self.rows(world, Table::Operations).into_iter().filter(|(_, doc)| waits(doc)).map(|(id, _)| id).collect()
     }
 
     /// Whether nobody holds the name.
