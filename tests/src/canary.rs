@@ -2,6 +2,7 @@
 
 use crate::installation::Failure;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use storex_core::Secret;
 
 /// Fewest characters of a secret that chance does not write.
@@ -99,6 +100,21 @@ fn spellings(bytes: &[u8]) -> Vec<Vec<u8>> {
     all.push(numbers.join(", ").into_bytes());
     all.push(numbers.join(",").into_bytes());
     all
+}
+
+/// Every regular file below the folder. What goes away meanwhile is left out.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let (mut open, mut files) = (vec![folder.to_owned()], Vec::new());
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => open.push(entry.path()),
+                Ok(kind) if kind.is_file() => files.push(entry.path()),
+                _ => {}
+            }
+        }
+    }
+    files
 }
 
 /// RFC 4648 §4 without padding.

@@ -116,15 +116,7 @@ impl Installation {
     /// When the connection fails or the body is no JSON.
     pub fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, String, Value), Failure> {
         let token = std::fs::read_to_string(self.data_dir.join("admin.token"))?;
-        let body = body.map(Value::to_string).unwrap_or_default();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {}\r\n",
-            token.trim()
-        );
-        let text = format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-        let (status, head, body) = exchange(self.ports.controller, &text)?;
-        let body = if body.is_empty() { Value::Null } else { serde_json::from_str(&body)? };
-        Ok((status, head, body))
+        ask(self.ports.controller, token.trim(), method, path, body)
     }
 
     /// Waits until the operation at this path is at rest; answers it.
@@ -165,6 +157,19 @@ pub fn header(head: &str, name: &str) -> Option<String> {
         let (key, value) = line.split_once(':')?;
         key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
     })
+}
+
+/// Sends a JSON request with this token to a loopback port and reads the answer: status, head, body; an empty body is null.
+///
+/// # Errors
+/// As [`exchange`], and when the body is no JSON.
+pub fn ask(port: u16, token: &str, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, String, Value), Failure> {
+    let body = body.map(Value::to_string).unwrap_or_default();
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n");
+    let text = format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let (status, head, body) = exchange(port, &text)?;
+    let body = if body.is_empty() { Value::Null } else { serde_json::from_str(&body)? };
+    Ok((status, head, body))
 }
 
 /// Sends a request's text to a loopback port and reads the answer to its end: status, head, body. The request must ask to close the connection.

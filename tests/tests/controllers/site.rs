@@ -14,7 +14,7 @@ use storex_agent::{atomic, proc};
 use storex_core::{EntropyExt, Keyring, Secret, SystemEntropy};
 use storex_mongo::driver::Client;
 use storex_mongo::driver::bson::{RawDocumentBuf, doc};
-use storex_tests::canary::Sink;
+use storex_tests::canary::{Sink, files_below};
 use storex_tests::installation::exchange;
 use storex_tests::mongod::{Deployment, Topology};
 use storex_tests::process::{self, living_in, run};
@@ -159,7 +159,9 @@ impl Site {
         sinks.extend(self.answers.borrow().iter().cloned());
         sinks.extend(self.processes());
         sinks.extend(self.driver(collections));
-        sinks.extend(self.files().into_iter().filter(|path| !intended.contains(path)).map(|path| self.file(&path)));
+        sinks.extend(
+            files_below(self.world.dir.path()).into_iter().filter(|path| !intended.contains(path)).map(|path| self.file(&path)),
+        );
         sinks
     }
 
@@ -174,21 +176,6 @@ impl Site {
         let name = path.strip_prefix(self.world.dir.path()).unwrap();
         // A temporary file may be gone by now.
         Sink::new(kind, name.display(), std::fs::read(path).unwrap_or_default())
-    }
-
-    fn files(&self) -> Vec<PathBuf> {
-        let (mut open, mut files) = (vec![self.world.dir.path().to_owned()], Vec::new());
-        while let Some(folder) = open.pop() {
-            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-                let kind = entry.file_type().unwrap();
-                if kind.is_dir() {
-                    open.push(entry.path());
-                } else if kind.is_file() {
-                    files.push(entry.path());
-                }
-            }
-        }
-        files
     }
 
     /// The roles, what they started, and whatever else lives in the folder.

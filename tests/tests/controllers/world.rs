@@ -9,7 +9,7 @@ use std::sync::RwLock;
 use std::time::Duration;
 use storex_core::{Clock, SystemClock};
 use storex_server::ApiToken;
-use storex_tests::installation::{Failure, directory, exchange, free_port, header};
+use storex_tests::installation::{Failure, ask, directory, free_port, header};
 use storex_tests::process::{self, living_in};
 
 /// How long is waited for what must happen.
@@ -31,21 +31,6 @@ pub(crate) struct World {
     pub(crate) router: u16,
     pub(crate) simulator: u16,
     running: Vec<(u16, Child)>,
-}
-
-/// Sends a request and reads the JSON that comes back.
-pub(crate) fn ask(
-    port: u16,
-    token: &str,
-    method: &str,
-    path: &str,
-    body: Option<&Value>,
-) -> Result<(u16, String, Value), Failure> {
-    let body = body.map(Value::to_string).unwrap_or_default();
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n");
-    let text = format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-    let (status, head, body) = exchange(port, &text)?;
-    Ok((status, head, serde_json::from_str(&body)?))
 }
 
 impl World {

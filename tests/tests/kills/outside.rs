@@ -1,23 +1,7 @@
 //! What the test asks over HTTP: the API of the controller, and the simulator's own routes and those of Cloudflare.
 
 use serde_json::{Value, json};
-use storex_tests::installation::{Failure, exchange};
-
-/// A JSON request to a loopback port; answers status, head and body.
-pub(crate) fn ask(
-    port: u16,
-    method: &str,
-    path: &str,
-    token: &str,
-    body: Option<&Value>,
-) -> Result<(u16, String, Value), Failure> {
-    let body = body.map(Value::to_string).unwrap_or_default();
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n");
-    let text = format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-    let (status, head, body) = exchange(port, &text)?;
-    let body = if body.is_empty() { Value::Null } else { serde_json::from_str(&body)? };
-    Ok((status, head, body))
-}
+use storex_tests::installation::{Failure, ask, exchange};
 
 /// Status and body of `GET path` under this host name.
 pub(crate) fn visit(port: u16, host: &str, path: &str) -> Result<(u16, String), Failure> {
@@ -34,7 +18,7 @@ pub(crate) struct Cloud {
 
 impl Cloud {
     fn sim(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
-        let (status, _, body) = ask(self.port, method, path, "", body).unwrap();
+        let (status, _, body) = ask(self.port, "", method, path, body).unwrap();
         assert!((200..300).contains(&status), "{method} {path}: {status} {body}");
         body
     }
@@ -100,7 +84,7 @@ impl Cloud {
 
     /// A call of Cloudflare's API, as anybody with a token would make it.
     pub(crate) fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
-        let (status, _, body) = ask(self.port, method, &format!("/client/v4{path}"), &self.token, body).unwrap();
+        let (status, _, body) = ask(self.port, &self.token, method, &format!("/client/v4{path}"), body).unwrap();
         assert!((200..300).contains(&status), "{method} {path}: {status} {body}");
         body["result"].clone()
     }

@@ -2,7 +2,7 @@
 
 use super::foreign::Foreign;
 use super::gate::Gate;
-use super::outside::{Cloud, ask};
+use super::outside::Cloud;
 use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use storex_core::{Clock, SystemClock};
 use storex_server::ApiToken;
-use storex_tests::installation::{Failure, directory, free_port};
+use storex_tests::installation::{Failure, ask, directory, free_port};
 use storex_tests::process::{self, living_in};
 
 /// How many ports stores may listen on.
@@ -211,13 +211,13 @@ impl World {
 
     /// Asks the controller.
     pub(crate) fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, String, Value), Failure> {
-        ask(self.controller, method, path, &self.token, body)
+        ask(self.controller, &self.token, method, path, body)
     }
 
     /// The same from another thread.
     pub(crate) fn api_later(&self, method: &'static str, path: String, body: Option<Value>) -> Asking {
         let (port, token) = (self.controller, self.token.clone());
-        std::thread::spawn(move || ask(port, method, &path, &token, body.as_ref()).map_err(|error| error.to_string()))
+        std::thread::spawn(move || ask(port, &token, method, &path, body.as_ref()).map_err(|error| error.to_string()))
     }
 
     /// True once the controller says that stores can be made.
@@ -246,7 +246,7 @@ impl World {
     /// What the agent says of its stores.
     pub(crate) fn deployments(&self) -> Value {
         let token = std::fs::read_to_string(self.data.join("agent.token")).unwrap();
-        ask(self.agent, "GET", "/v1/deployments", token.trim(), None).unwrap().2
+        ask(self.agent, token.trim(), "GET", "/v1/deployments", None).unwrap().2
     }
 
     /// Stops everything as an operator would; answers the processes that are left.

@@ -7,7 +7,7 @@ use storex_core::Secret;
 use storex_mongo::driver::bson::{Document, doc};
 use storex_mongo::driver::options::ClientOptions;
 use storex_mongo::driver::{Client, Database};
-use storex_tests::canary::Sink;
+use storex_tests::canary::{Sink, files_below};
 use storex_tests::installation::{Installation, directory, exchange, header, options};
 use storex_tests::mongod::{Deployment, Topology};
 use storex_tests::process::{living_in, run};
@@ -137,18 +137,7 @@ impl Stand {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        let (mut open, mut files) = (vec![self.folder.path().join("data")], Vec::new());
-        while let Some(folder) = open.pop() {
-            for entry in std::fs::read_dir(folder).unwrap().flatten() {
-                let kind = entry.file_type().unwrap();
-                if kind.is_dir() {
-                    open.push(entry.path());
-                } else if kind.is_file() {
-                    files.push(entry.path());
-                }
-            }
-        }
-        files
+        files_below(&self.folder.path().join("data"))
     }
 
     /// Every file of the installation but the two kinds that hold passwords by intent, environment and arguments of every process it runs, and every answer of
